@@ -1,5 +1,5 @@
 /* The operator descriptor and what its functions are given: shape rules (born_infer), reference and fast kernels
-   (born_exec), gradients (born_emit). One descriptor per row of ops/*.def; ids follow row order and are private to
+   (born_exec), gradients (born_emit). One descriptor per row of the ops_<family>.def files; ids follow row order and are private to
    a build (files carry names). */
 #ifndef BORN_WAIST_OP_H
 #define BORN_WAIST_OP_H
@@ -25,6 +25,7 @@ enum {
     BORN_P_BY_SIZE = 1 << 6,      /* moves elements without reading them: any dtype of any width */
     BORN_P_HALF = 1 << 7,         /* reads f16/bf16 itself; without it the leaf widens to f32 and rounds back */
     BORN_P_ANY_LAYOUT = 1 << 8,   /* fast on channels-last inputs, and its output may be channels-last too */
+    BORN_P_META = 1 << 10,        /* reads only dtype and sizes of its inputs, never their elements */
     BORN_P_CONTROL = 1 << 9,      /* If, Loop, Scan: run by the session, never by a leaf */
 };
 
@@ -152,6 +153,8 @@ int born__op_sig_outputs(const born_op *op, bool *variadic);
 
 /* attributes (ops/attrs.c): all work from the rows */
 void born__attrs_default(const born_attr_set *s, void *attrs);
+/* out = user with each zero scalar replaced by its default; user NULL: the defaults. Arrays stay borrowed. */
+void born__attrs_resolve(const born_attr_set *s, const void *user, void *out);
 bool born__attrs_equal(const born_attr_set *s, const void *a, const void *b);
 uint64_t born__attrs_hash(const born_attr_set *s, const void *a);
 born_status born__attrs_check(const born_attr_set *s, const void *a, const char *op, born_error *err); /* ranges */
