@@ -29,8 +29,8 @@ typedef struct born_tensor {
 } born_tensor;
 
 /* One struct per dtype, so that mixing dtypes does not compile. */
-#define X(ID, name, ctype, bits, cls, be, bb, onnx, gguf, npy) BORN__HANDLE_##cls(name)
-#define BORN__HANDLE_F(name) typedef struct born_##name { born_tensor any; } born_##name;
+#define X(ID, name, ctype, bits, cls, be, bb, onnx, gguf, npy) BORN__HANDLE_##cls(born_##name)
+#define BORN__HANDLE_F(name) typedef struct name { born_tensor any; } name;
 #define BORN__HANDLE_I(name) BORN__HANDLE_F(name)
 #define BORN__HANDLE_U(name) BORN__HANDLE_F(name)
 #define BORN__HANDLE_B(name) BORN__HANDLE_F(name)

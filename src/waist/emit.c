@@ -1,0 +1,76 @@
+/* The level emitter: lets gradients speak to a level of a chain. Each call runs at once; its results belong to the
+   innermost scope, which whoever made the emitter opens and ends. */
+#include <string.h>
+
+#include "base/error.h"
+#include "waist/chain.h"
+
+born_val born__emit1(born_emit *e, born_op_id op, const void *attrs, const born_val *in, int in_count)
+{
+    born_val out = 0;
+    if (e->err.status || e->call(e, op, attrs, in, in_count, &out, 1)) return 0;
+    return out;
+}
+
+static born_status level_call(born_emit *base, born_op_id op, const void *attrs, const born_val *in, int in_count,
+                              born_val *out, int out_count)
+{
+    born_level_emit *e = (born_level_emit *)base;
+    born_node *ins[BORN_FEW], *outs[BORN_FEW];
+    for (int i = 0; i < out_count; i++) out[i] = 0;
+    if (base->err.status) return base->err.status;
+    BORN_FAIL_IF(in_count > BORN_FEW || out_count > BORN_FEW, &base->err, BORN_UNSUPPORTED,
+                 "%s: a gradient may not have more than %d operands", born__ops[op].name, (int)BORN_FEW);
+    for (int i = 0; i < in_count; i++) ins[i] = born__val_node(in[i]);
+    BORN_TRY(born__run_nodes(e->chain, e->level, &born__ops[op], attrs, ins, in_count, outs, out_count, e->at,
+                             &base->err));
+    for (int i = 0; i < out_count; i++) {
+        born__node_own(outs[i]);
+        out[i] = born__val(outs[i]);
+    }
+    return BORN_OK;
+}
+
+static const born_view *level_meta(born_emit *e, born_val v)
+{
+    static const born_view none;
+    (void)e;
+    return v ? &born__val_node(v)->view : &none;
+}
+
+static born_val level_own(born_level_emit *e, born_status s, born_node *n)
+{
+    (void)e;
+    if (s) return 0;
+    born__node_own(n);
+    return born__val(n);
+}
+
+static born_val level_scalar(born_emit *base, born_dtype t, double v)
+{
+    born_level_emit *e = (born_level_emit *)base;
+    born_node *n = NULL;
+    if (base->err.status) return 0;
+    return level_own(e, born__node_scalar(e->chain, t, v, &n, &base->err), n);
+}
+
+static born_val level_ints(born_emit *base, const int64_t *v, int count)
+{
+    born_level_emit *e = (born_level_emit *)base;
+    born_node *n = NULL;
+    int64_t dim = count;
+    if (base->err.status) return 0;
+    return level_own(e, born__node_from(e->chain, 0, BORN_I64, &dim, 1, v, &n, &base->err), n);
+}
+
+void born__level_emit_init(born_level_emit *e, born_chain *c, int level, const born_site *at)
+{
+    memset(e, 0, sizeof *e);
+    e->e.call = level_call;
+    e->e.meta = level_meta;
+    e->e.scalar = level_scalar;
+    e->e.ints = level_ints;
+    e->chain = c;
+    e->level = level;
+    e->at = at;
+}
