@@ -51,6 +51,8 @@ typedef struct born_plan_call {
     born_call call;
     const void *kernel;             /* from query */
     int64_t scratch_offset;         /* in the plan's scratch; -1: none */
+    void *pack_to;                  /* prepare writes the packed operand here (pack_bytes of the query); NULL: nothing
+                                       to pack, or packed already */
 } born_plan_call;
 
 struct born_plan {

@@ -22,7 +22,10 @@ typedef struct born_value {
     const void *data;                       /* constants: row-major bytes; NULL for rank-known empty or non-constants */
     size_t bytes;                           /* of data */
     bool constant;
-    int32_t producer;                       /* node index, -1: input or constant (kept by born__graph_index) */
+    bool input;                             /* kept by born__graph_verify, as producer is */
+    bool splat;                             /* constant: data is one element, meant everywhere */
+    bool channels_last;                     /* [N, C, ...] stored with C innermost (pass layout_channels) */
+    int32_t producer;                       /* node index, -1: input or constant (kept by born__graph_verify) */
 } born_value;
 
 typedef struct born_gnode {
@@ -44,6 +47,8 @@ struct born_graph {
     size_t input_count, input_cap, output_count, output_cap;
     void **owned;                           /* blocks of constant data freed with the graph */
     size_t owned_count, owned_cap;
+    struct born_structure *structure;       /* made once the passes are done (graph/structure.h) */
+    born_graph *next_free;                  /* while being freed */
 };
 
 /* All return NOMEM without changing the graph; names are copied. A graph owns its subgraphs. */
@@ -59,6 +64,8 @@ born_status born__graph_node(born_graph *g, const born_op *op, const char *name,
                              const born_vid *in, int in_count, const born_vid *out, int out_count, born_error *err);
 born_status born__graph_input(born_graph *g, born_vid v, born_error *err);
 born_status born__graph_output(born_graph *g, born_vid v, born_error *err);
+/* Hands each subgraph of a node to fn, in the order of the attribute rows. */
+void born__node_subgraphs(const born_gnode *n, void (*fn)(void *user, born_graph **g), void *user);
 /* Checks everything a reader could have got wrong: ids in range, each value defined once and before its uses, arity,
    attribute ranges, subgraphs likewise. Sorts nodes topologically where they are not; a cycle is FORMAT. */
 born_status born__graph_verify(born_graph *g, born_error *err);

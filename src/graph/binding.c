@@ -1,0 +1,356 @@
+/* Binding a segment to shapes: one pass over its nodes that runs shape rules, computes host nodes, asks the backend
+   for kernels and packs weights; then offsets; then pointers. All arrays are sized by the structure when the binding
+   is made, so binding again allocates only where memory must grow. */
+#include <string.h>
+
+#include "base/error.h"
+#include "graph/edit.h"
+#include "graph/frame.h"
+#include "ops/copy_view.h"
+#include "tensor/view.h"
+#include "waist/chain.h"
+
+enum { MAX_HOST_ELEMENTS = 1 << 16 };
+
+born_status born__binding_new(born_gframe *f, born_binding **out, born_error *err)
+{
+    const born_graph *g = f->graph;
+    const born_structure *s = g->structure;
+    born_binding *b = born__calloc(1, sizeof *b);
+
+    *out = b;
+    BORN_FAIL_IF(!b, err, BORN_NOMEM, "session: out of memory");
+    b->slot = born__calloc(g->value_count + 1, sizeof *b->slot);
+    b->operand = born__calloc(s->operand_count + 1, sizeof *b->operand);
+    b->segment = born__calloc((size_t)s->segment_count, sizeof *b->segment);
+    b->call = born__calloc(g->node_count + g->output_count + 1, sizeof *b->call);
+    b->call_node = born__calloc(g->node_count + g->output_count + 1, sizeof *b->call_node);
+    if (!b->slot || !b->operand || !b->segment || !b->call || !b->call_node) {
+        born__binding_free(f, out);
+        return born__fail(err, BORN_NOMEM, "session: out of memory");
+    }
+    for (size_t i = 0; i < g->value_count; i++) {
+        b->slot[i].root = (born_vid)i;
+        if (!g->value[i].constant) continue;
+        b->slot[i].where = BORN_AT_CONST;
+        b->slot[i].view = born__value_view(&g->value[i]);
+    }
+    for (size_t i = 0; i < g->input_count; i++) {
+        b->slot[g->input[i]].where = BORN_AT_INPUT;
+        b->slot[g->input[i]].index = (int32_t)i;
+    }
+    for (int32_t k = 0; k < s->segment_count; k++) {
+        b->segment[k].plan.call = b->call + s->segment[k].begin;
+        b->segment[k].node = b->call_node + s->segment[k].begin;
+    }
+    return BORN_OK;
+}
+
+void born__binding_free(born_gframe *f, born_binding **bp)
+{
+    born_binding *b = *bp;
+
+    *bp = NULL;
+    if (!b) return;
+    if (b->segment)
+        for (int32_t k = 0; k < f->graph->structure->segment_count; k++) {
+            if (b->segment[k].plan.prepared) born__backend_discard(f->session->backend, &b->segment[k].plan);
+            born__free(b->segment[k].facts);
+            born__free(b->segment[k].patch);
+        }
+    born__free(b->slot);
+    born__free(b->operand);
+    born__free(b->segment);
+    born__free(b->call);
+    born__free(b->call_node);
+    born__free(b->host);
+    born__free(b);
+}
+
+char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v)
+{
+    const born_slot *s = &b->slot[v], *r = &b->slot[s->root];
+    const char *base = NULL;
+
+    switch (r->where) {
+    case BORN_AT_NOTHING: return NULL;
+    case BORN_AT_CONST: base = f->graph->value[s->root].data; break;
+    case BORN_AT_INPUT: base = f->input[r->index]; break;
+    case BORN_AT_BLOCK: base = f->block[r->index].base; break;
+    case BORN_AT_HOST: base = b->host; break;
+    case BORN_AT_EXTERN: base = f->external[s->root]; break;
+    }
+    if (!base) return NULL;
+    return (char *)(uintptr_t)base + (s->root == v ? 0 : s->offset) +
+           (r->where == BORN_AT_BLOCK || r->where == BORN_AT_HOST ? r->offset : 0);
+}
+
+/* Is the value known while segment k is bound? */
+static bool known(const born_gframe *f, const born_binding *b, born_vid v, int32_t k)
+{
+    const born_slot *r = &b->slot[b->slot[v].root];
+
+    if (r->where == BORN_AT_BLOCK) return r->index < k;
+    return r->where != BORN_AT_NOTHING && born__slot_data(f, b, v) != NULL;
+}
+
+static const char *node_label(const born_gnode *n)
+{
+    return n->name[0] ? n->name : n->op->name;
+}
+
+static void gather_inputs(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, int32_t k)
+{
+    for (int i = 0; i < n->in_count; i++) {
+        in[i] = n->in[i] < 0 ? (born_view){ 0 } : b->slot[n->in[i]].view;
+        in[i].data = n->in[i] >= 0 && known(f, b, n->in[i], k) ? born__slot_data(f, b, n->in[i]) : NULL;
+    }
+}
+
+/* Makes v an alias of u, `offset` bytes further. */
+static void alias(born_binding *b, const born_structure *st, born_vid v, born_vid u, int64_t offset)
+{
+    born_slot *s = &b->slot[v], *from = &b->slot[u];
+
+    s->root = from->root;
+    s->offset = (from->root == u ? 0 : from->offset) + offset;
+    s->where = b->slot[s->root].where;
+    if (st->last_use[v] > b->slot[s->root].last_use) b->slot[s->root].last_use = st->last_use[v];
+}
+
+/* Gives value v of a host node its bytes. Sizes are capped: these are shapes, not data. */
+static born_status place_host(born_gframe *f, born_binding *b, const born_gnode *n, born_vid v, const born_view *w,
+                              born_error *err)
+{
+    int64_t count = born__view_count(w), bytes = born__view_bytes(w);
+    born_slot *s = &b->slot[v];
+
+    BORN_FAIL_IF(bytes < 0 || count > MAX_HOST_ELEMENTS, err, BORN_UNSUPPORTED,
+                 "%s '%s': %lld elements decide shapes, at most %d can", n->op->name, node_label(n), (long long)count,
+                 MAX_HOST_ELEMENTS);
+    size_t need = b->host_bytes + (((size_t)bytes + 63) & ~(size_t)63);
+    if (need > b->host_cap) {
+        size_t cap = need * 2 + 4096;
+        char *p = born__realloc(b->host, cap);
+        BORN_FAIL_IF(!p, err, BORN_NOMEM, "session: out of memory");
+        b->host = p;
+        b->host_cap = cap;
+        f->epoch++;
+    }
+    s->where = BORN_AT_HOST;
+    s->root = v;
+    s->offset = (int64_t)b->host_bytes;
+    s->view = *w;
+    b->host_bytes = need;
+    return BORN_OK;
+}
+
+static born_status run_host(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, born_view *out,
+                            born_error *err)
+{
+    for (int i = 0; i < n->out_count; i++) BORN_TRY(place_host(f, b, n, n->out[i], &out[i], err));
+    for (int i = 0; i < n->in_count; i++) in[i].data = n->in[i] < 0 ? NULL : born__slot_data(f, b, n->in[i]);
+    for (int i = 0; i < n->out_count; i++) out[i].data = born__slot_data(f, b, n->out[i]);
+    born_call c = { .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count, .in = in, .out = out };
+    BORN_TRY(born__host_run(&c, err));
+    for (int i = 0; i < n->out_count; i++) b->slot[n->out[i]].view = out[i];
+    return BORN_OK;
+}
+
+/* A host node that is a view of another known value shares it where the elements lie dense; else they are copied, so
+   that host operands are always dense. */
+static born_status bind_host_node(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, born_view *out,
+                                  bool shares, int32_t k, born_error *err)
+{
+    if (!shares) return run_host(f, b, n, in, out, err);
+    int64_t offset = out[0].offset;
+    out[0].offset = 0;
+    if (born__view_contiguous(&out[0])) {
+        b->slot[n->out[0]].view = out[0];
+        alias(b, f->graph->structure, n->out[0], n->in[0], offset);
+        return BORN_OK;
+    }
+    born_view dense = out[0];
+    born__view_row_major(&dense);
+    BORN_TRY(place_host(f, b, n, n->out[0], &dense, err));
+    if (!known(f, b, n->in[0], k)) return born__fail(err, BORN_INTERNAL, "%s: not known on the host", n->op->name);
+    out[0].data = born__slot_data(f, b, n->in[0]) + offset;
+    dense.data = born__slot_data(f, b, n->out[0]);
+    born__copy_view(&dense, &out[0], NULL);
+    out[0] = dense;
+    return BORN_OK;
+}
+
+static born_status pack_weight(born_gframe *f, born_plan_call *pc, const born_query *q, const born_gnode *n,
+                               born_binding *b, born_error *err)
+{
+    born_vid v = q->pack_operand < 0 || q->pack_operand >= n->in_count ? -1 : n->in[q->pack_operand];
+    born_session *s = f->session;
+    born_packed *p;
+
+    if (v < 0 || b->slot[b->slot[v].root].where != BORN_AT_CONST) return BORN_OK;
+    born_view w = b->slot[v].view;
+    w.data = born__slot_data(f, b, v);
+    born__lock(&s->model->lock);
+    born_status st = born__model_packed(s->model, &w, q->pack_form, q->pack_bytes, &p, err);
+    if (st == BORN_OK) {
+        pc->call.packed = p->bytes;
+        pc->pack_to = p->ready ? NULL : p->bytes;
+    }
+    if (st == BORN_OK && pc->pack_to) { /* packed at once, under the lock: other sessions see it whole */
+        born_plan one = { .call = pc, .count = 1 };
+        const void *kept = pc->call.packed;
+        pc->call.packed = NULL;
+        st = born__backend_prepare(s->backend, &one, err);
+        if (st == BORN_OK) born__backend_discard(s->backend, &one);
+        pc->call.packed = kept;
+        pc->pack_to = NULL;
+        p->ready = st == BORN_OK;
+        if (p->ready && s->model->source_drop && !f->graph->value[b->slot[v].root].splat)
+            s->model->source_drop(s->model->source, w.data, (size_t)(born__view_bytes(&w) < 0 ? 0 : born__view_bytes(&w)));
+    }
+    born__unlock(&s->model->lock);
+    return st;
+}
+
+/* The plan entry of one node that runs on the backend. */
+static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t node, const born_gnode *n,
+                             born_view *in, born_view *out, born_error *err)
+{
+    born_bound_segment *seg = &b->segment[k];
+    born_plan_call *pc = &seg->plan.call[seg->plan.count];
+    born_query q = { .supported = true, .pack_operand = -1 };
+
+    *pc = (born_plan_call){ .scratch_offset = -1 };
+    pc->call = (born_call){ .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count,
+                            .in = in, .out = out };
+    BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
+    BORN_FAIL_IF(!q.supported, err, BORN_UNSUPPORTED, "%s '%s': %s", n->op->name, node_label(n),
+                 q.why[0] ? q.why : "not supported by this backend");
+    pc->kernel = q.kernel;
+    if (q.scratch_bytes) {
+        pc->scratch_offset = 0;
+        if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
+    }
+    BORN_TRY(pack_weight(f, pc, &q, n, b, err));
+    seg->node[seg->plan.count++] = node;
+    for (int i = 0; i < n->out_count; i++) {
+        born_slot *s = &b->slot[n->out[i]];
+        int64_t bytes = born__view_bytes(&out[i]);
+        BORN_FAIL_IF(bytes < 0, err, BORN_NOMEM, "%s '%s': its result is too large", n->op->name, node_label(n));
+        s->view = out[i];
+        s->where = BORN_AT_BLOCK;
+        s->index = k;
+        s->root = n->out[i];
+        s->bytes = (size_t)bytes;
+        s->last_use = f->graph->structure->last_use[n->out[i]];
+    }
+    /* in place: output 0 takes over the storage of an operand that dies here */
+    for (int i = 0; i < n->in_count && q.in_place; i++) {
+        if (i >= 32 || !(q.in_place >> i & 1u) || n->in[i] < 0) continue;
+        born_slot *r = &b->slot[b->slot[n->in[i]].root], *o = &b->slot[n->out[0]];
+        if (r->where != BORN_AT_BLOCK || r->index != k || r->last_use != node || r->bytes != o->bytes ||
+            b->slot[n->in[i]].root != n->in[i] || in[i].dtype != out[0].dtype || in[i].rank != out[0].rank ||
+            memcmp(in[i].dim, out[0].dim, sizeof in[i].dim[0] * (size_t)in[i].rank) ||
+            memcmp(in[i].stride, out[0].stride, sizeof in[i].stride[0] * (size_t)in[i].rank))
+            continue;
+        born_view keep = o->view;
+        int32_t last = o->last_use;
+        alias(b, f->graph->structure, n->out[0], n->in[i], 0);
+        o->view = keep;
+        if (last > r->last_use) r->last_use = last;
+        break;
+    }
+    return BORN_OK;
+}
+
+static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_error *err)
+{
+    const born_gnode *n = &f->graph->node[node];
+    const born_structure *s = f->graph->structure;
+    born_view *in = b->operand + s->first_operand[node], *out = in + n->in_count;
+    bool shares = false;
+
+    gather_inputs(f, b, n, in, k);
+    memset(out, 0, (size_t)n->out_count * sizeof *out);
+    born_status st = born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, &shares, err);
+    if (st != BORN_OK) {
+        born__error_prefix(err, "node '%s'", node_label(n));
+        return st;
+    }
+    if (s->host_node[node]) return bind_host_node(f, b, n, in, out, shares, k, err);
+    if (shares && n->in[0] >= 0) {
+        int64_t offset = out[0].offset;
+        out[0].offset = 0;
+        b->slot[n->out[0]].view = out[0];
+        alias(b, s, n->out[0], n->in[0], offset);
+        return BORN_OK;
+    }
+    for (int i = 0; i < n->out_count; i++)
+        if (f->graph->value[n->out[i]].channels_last && out[i].rank >= 3)
+            born__view_channels_last(&out[i]);
+    return bind_call(f, b, k, node, n, in, out, err);
+}
+
+/* Which operands of the segment's calls move from run to run, and which stay with the blocks. */
+static born_status list_patches(born_gframe *f, born_binding *b, int32_t k, born_error *err)
+{
+    born_bound_segment *seg = &b->segment[k];
+
+    seg->patch_count = 0;
+    for (int64_t c = 0; c < seg->plan.count; c++) {
+        const born_gnode *n = &f->graph->node[seg->node[c]];
+        int32_t first = f->graph->structure->first_operand[seg->node[c]];
+        for (int i = 0; i < n->in_count + n->out_count; i++) {
+            born_vid v = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
+            born_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
+            if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN) continue;
+            BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch), err,
+                         BORN_NOMEM, "session: out of memory");
+            seg->patch[seg->patch_count++] = (born_patch){ first + i, v };
+        }
+    }
+    return BORN_OK;
+}
+
+void born__bind_pointers(born_gframe *f, born_binding *b, int32_t k, bool all)
+{
+    born_bound_segment *seg = &b->segment[k];
+
+    if (!all) {
+        for (size_t i = 0; i < seg->patch_count; i++)
+            b->operand[seg->patch[i].operand].data = born__slot_data(f, b, seg->patch[i].value);
+        return;
+    }
+    for (int64_t c = 0; c < seg->plan.count; c++) {
+        const born_gnode *n = &f->graph->node[seg->node[c]];
+        born_view *v = b->operand + f->graph->structure->first_operand[seg->node[c]];
+        for (int i = 0; i < n->in_count + n->out_count; i++) {
+            born_vid id = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
+            v[i].data = id < 0 ? NULL : born__slot_data(f, b, id);
+        }
+    }
+    seg->epoch = f->epoch;
+}
+
+born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_error *err)
+{
+    const born_segment *s = &f->graph->structure->segment[k];
+    born_bound_segment *seg = &b->segment[k];
+    size_t bytes;
+
+    if (seg->plan.prepared) born__backend_discard(f->session->backend, &seg->plan);
+    seg->bound = false;
+    seg->plan.count = 0;
+    seg->scratch_bytes = 0;
+    b->host_bytes = k ? b->segment[k - 1].host_end : 0;
+    f->session->bind_count++;
+    if (!s->control)
+        for (int32_t n = s->begin; n < s->end; n++) BORN_TRY(bind_node(f, b, k, n, err));
+    BORN_TRY(born__plan_offsets(f, b, k, &bytes, err));
+    seg->block_bytes = bytes;
+    seg->host_end = b->host_bytes;
+    BORN_TRY(list_patches(f, b, k, err));
+    seg->bound = true;
+    return BORN_OK;
+}

@@ -1,0 +1,70 @@
+/* The inside of a model and a session: what src/graph shares. The public face is born/model.h. */
+#ifndef BORN_GRAPH_MODEL_H
+#define BORN_GRAPH_MODEL_H
+#include <born/model.h>
+
+#include "base/lock.h"
+#include "graph/ir.h"
+
+/* One packed form of one constant view. */
+typedef struct born_packed {
+    const void *data;               /* the constant's first element */
+    int64_t stride[BORN_MAX_RANK], dim[BORN_MAX_RANK];
+    uint32_t form;
+    bool ready;
+    void *bytes;
+    size_t byte_count;
+} born_packed;
+
+struct born_model {
+    born_lock lock;                 /* guards refs and packed */
+    int refs;
+    born_graph *graph;
+    void *source;                   /* the file: kept open as long as the model */
+    void (*source_close)(void *source);
+    void (*source_drop)(void *source, const void *p, size_t bytes); /* pages no longer needed; may be NULL */
+    bool (*source_lost)(void *source); /* was the file cut while it was mapped? may be NULL */
+    char format[16], producer[64];
+    int64_t opset, file_node_count;
+    born_packed **packed;
+    size_t packed_count, packed_cap, packed_bytes;
+    size_t max_bytes;
+};
+
+/* Finds or makes the entry; a fresh one (ready = false) must be filled by the caller, who holds the model's lock from
+   before this call until it has been. */
+born_status born__model_packed(born_model *m, const born_view *w, uint32_t form, size_t bytes, born_packed **out,
+                               born_error *err);
+void born__model_retain(born_model *m);
+
+/* What a reader fills: born__onnx_load and its kind. */
+typedef struct born_loaded {
+    born_graph *graph;
+    char producer[64];
+    int64_t opset;
+} born_loaded;
+/* Takes the graph over (also on failure), verifies and optimises it. */
+born_status born__model_make(born_loaded *l, const char *format, const born_model_desc *desc, born_model **out,
+                             born_error *err);
+
+struct born_session {
+    born_model *model;
+    born_backend *backend;
+    bool own_backend;
+    size_t max_bytes, block_bytes, packed_bytes, state_bytes, host_bytes;
+    bool profile;
+    struct born_gframe *frame;
+    born_buffer *scratch;
+    char *scratch_base;
+    size_t scratch_bytes;
+    born_view *input_view;          /* of the run being prepared */
+    struct born_tie *tie;
+    int tie_count;
+    int64_t run_count, bind_count, call_count;
+};
+
+/* Grows the session's scratch to at least this many bytes. */
+born_status born__session_scratch(born_session *s, size_t bytes, born_error *err);
+/* Refuses when `more` bytes on top of what the session holds exceed max_bytes. */
+born_status born__session_reserve(born_session *s, size_t more, born_error *err);
+#endif

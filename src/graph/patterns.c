@@ -1,0 +1,20 @@
+/* The pattern table: see patterns.h and patterns.def. */
+#include "graph/patterns.h"
+
+static const born_pattern rows[] = {
+#define EPILOGUE(op, bias, residual, channel) { BORN_PATTERN_EPILOGUE, BORN_OP_##op, 0, bias, residual, channel },
+#define ADDS(op) { BORN_PATTERN_ADDS, BORN_OP_##op, 0, 0, 0, 0 },
+#define NORM(op, product, weight, axis) { BORN_PATTERN_NORM, BORN_OP_##op, BORN_OP_##product, weight, axis, 0 },
+#define IDENTITY(op) { BORN_PATTERN_IDENTITY, BORN_OP_##op, 0, 0, 0, 0 },
+#define SPLAT(op) { BORN_PATTERN_SPLAT, BORN_OP_##op, 0, 0, 0, 0 },
+#define SEED(op) { BORN_PATTERN_SEED, BORN_OP_##op, 0, 0, 0, 0 },
+#define COPY(op) { BORN_PATTERN_COPY, BORN_OP_##op, 0, 0, 0, 0 },
+#include "graph/patterns.def"
+};
+
+const born_pattern *born__pattern(born_pattern_kind kind, uint16_t op)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].kind == kind && (!op || rows[i].op == op)) return &rows[i];
+    return NULL;
+}

@@ -1,0 +1,19 @@
+/* patterns.def as tables: what a pass asks instead of naming operators. */
+#ifndef BORN_GRAPH_PATTERNS_H
+#define BORN_GRAPH_PATTERNS_H
+#include "waist/op.h"
+
+typedef enum born_pattern_kind {
+    BORN_PATTERN_EPILOGUE, BORN_PATTERN_ADDS, BORN_PATTERN_NORM, BORN_PATTERN_IDENTITY, BORN_PATTERN_SPLAT,
+    BORN_PATTERN_SEED, BORN_PATTERN_COPY
+} born_pattern_kind;
+
+typedef struct born_pattern {
+    born_pattern_kind kind;
+    uint16_t op, other;             /* other: the product of a NORM */
+    int a, b, c;                    /* the row's numbers in order */
+} born_pattern;
+
+/* The row of this kind for this op, or NULL. op 0: the first row of the kind. */
+const born_pattern *born__pattern(born_pattern_kind kind, uint16_t op);
+#endif
