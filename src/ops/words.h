@@ -34,6 +34,7 @@
 #define NEG(a) WORD(neg, a)
 #define ABS_(a) WORD(abs, a)
 #define SIGN(a) WORD(sign, a)
+#define SQUARE(a) WORD(square, a)
 #define SQRT(a) WORD(sqrt, a)
 #define FLOOR(a) WORD(floor, a)
 #define CEIL(a) WORD(ceil, a)

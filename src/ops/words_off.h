@@ -16,6 +16,7 @@
 #undef NEG
 #undef ABS_
 #undef SIGN
+#undef SQUARE
 #undef SQRT
 #undef FLOOR
 #undef CEIL
