@@ -51,8 +51,10 @@ typedef struct born_plan_call {
     born_call call;
     const void *kernel;             /* from query */
     int64_t scratch_offset;         /* in the plan's scratch; -1: none */
-    void *pack_to;                  /* prepare writes the packed operand here (pack_bytes of the query); NULL: nothing
-                                       to pack, or packed already */
+    int pack_operand;               /* from query, where that operand is constant; -1: none */
+    uint32_t pack_form;
+    size_t pack_bytes;
+    void *pack_to;                  /* prepare writes the packed operand here; NULL: nothing to pack, or packed already */
 } born_plan_call;
 
 struct born_plan {
@@ -60,6 +62,8 @@ struct born_plan {
     int64_t count;
     void *scratch;
     size_t scratch_bytes;
+    void (*packed)(void *user, const born_plan_call *pc); /* prepare tells each operand it has packed, from any thread */
+    void *user;
     void *prepared;                 /* the backend's own, from prepare to discard */
 };
 

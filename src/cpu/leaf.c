@@ -334,10 +334,26 @@ static born_status leaf_run_plan(born_backend *self, born_plan *plan, born_error
     return s;
 }
 
+/* Packs the constant operands a plan wants packed, weights side by side on the pool. */
+static void pack_range(void *ctx, int64_t begin, int64_t end)
+{
+    const born_plan *plan = ctx;
+    for (int64_t i = begin; i < end; i++) {
+        born_plan_call *p = &plan->call[i];
+        const born_kernel *k = p->kernel;
+        if (!p->pack_to || !k || !k->pack) continue;
+        k->pack(&p->call, p->pack_to);
+        if (plan->packed) plan->packed(plan->user, p);
+    }
+}
+
 static born_status leaf_prepare(born_backend *self, born_plan *plan, born_error *err)
 {
-    (void)self;
+    born_cpu_leaf *leaf = self->state;
+    bool any = false;
     (void)err;
+    for (int64_t i = 0; i < plan->count && !any; i++) any = plan->call[i].pack_to != NULL;
+    if (any) born__pool_for(leaf->dev->pool, plan->count, 1, pack_range, plan);
     plan->prepared = NULL;      /* kernels come with the plan, packed operands with its calls */
     return BORN_OK;
 }

@@ -3,6 +3,7 @@
    is made, so binding again allocates only where memory must grow. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/frame.h"
@@ -181,35 +182,63 @@ static born_status bind_host_node(born_gframe *f, born_binding *b, const born_gn
     return BORN_OK;
 }
 
-static born_status pack_weight(born_gframe *f, born_plan_call *pc, const born_query *q, const born_gnode *n,
-                               born_binding *b, born_error *err)
+/* A weight has been packed: its pages in the file are not needed any more. Called from pool threads. */
+static void weight_packed(void *user, const born_plan_call *pc)
 {
-    born_vid v = q->pack_operand < 0 || q->pack_operand >= n->in_count ? -1 : n->in[q->pack_operand];
-    born_session *s = f->session;
-    born_packed *p;
+    born_model *m = user;
+    const born_view *w = &pc->call.in[pc->pack_operand];
+    int64_t bytes = born__view_bytes(w);
 
-    if (v < 0 || b->slot[b->slot[v].root].where != BORN_AT_CONST) return BORN_OK;
-    born_view w = b->slot[v].view;
-    w.data = born__slot_data(f, b, v);
-    born__lock(&s->model->lock);
-    born_status st = born__model_packed(s->model, &w, q->pack_form, q->pack_bytes, &p, err);
-    if (st == BORN_OK) {
+    if (m->source_drop && bytes > 0 && born__view_contiguous(w)) m->source_drop(m->source, w->data, (size_t)bytes);
+}
+
+/* The whole of the plan against max_bytes, before any of it is allocated. The model's lock is held. */
+static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int32_t k, born_error *err)
+{
+    const born_session *s = f->session;
+    size_t need = 0;
+
+    for (int64_t i = 0; i < seg->plan.count; i++) {
+        const born_plan_call *pc = &seg->plan.call[i];
+        if (pc->pack_operand < 0 || born__model_has_packed(s->model, &pc->call.in[pc->pack_operand], pc->pack_form)) continue;
+        BORN_FAIL_IF(!born__add_size(need, pc->pack_bytes, &need), err, BORN_NOMEM, "session: the plan is too large");
+    }
+    bool ok = true;
+    if (seg->block_bytes > f->block[k].bytes) ok &= born__add_size(need, seg->block_bytes - f->block[k].bytes, &need);
+    if (seg->scratch_bytes > s->scratch_bytes) ok &= born__add_size(need, seg->scratch_bytes - s->scratch_bytes, &need);
+    BORN_FAIL_IF(!ok, err, BORN_NOMEM, "session: the plan is too large");
+    return born__session_reserve(f->session, need, err);
+}
+
+/* Finds or makes the packed form of every constant operand whose kernel wants one. The model's lock is held until the
+   backend has filled the new ones, so other sessions see them whole. */
+static born_status pack_weights(born_gframe *f, born_binding *b, int32_t k, born_error *err)
+{
+    born_plan *plan = &b->segment[k].plan;
+    born_model *m = f->session->model;
+    born_status st = BORN_OK;
+    size_t first;
+
+    born__lock(&m->lock);
+    st = fits_limit(f, &b->segment[k], k, err);
+    first = m->packed_count;
+    for (int64_t i = 0; i < plan->count && st == BORN_OK; i++) {
+        born_plan_call *pc = &plan->call[i];
+        born_packed *p;
+        if (pc->pack_operand < 0) continue;
+        size_t before = m->packed_count;
+        st = born__model_packed(m, &pc->call.in[pc->pack_operand], pc->pack_form, pc->pack_bytes, &p, err);
+        if (st != BORN_OK) break;
         pc->call.packed = p->bytes;
-        pc->pack_to = p->ready ? NULL : p->bytes;
+        pc->pack_to = m->packed_count > before ? p->bytes : NULL;
     }
-    if (st == BORN_OK && pc->pack_to) { /* packed at once, under the lock: other sessions see it whole */
-        born_plan one = { .call = pc, .count = 1 };
-        const void *kept = pc->call.packed;
-        pc->call.packed = NULL;
-        st = born__backend_prepare(s->backend, &one, err);
-        if (st == BORN_OK) born__backend_discard(s->backend, &one);
-        pc->call.packed = kept;
-        pc->pack_to = NULL;
-        p->ready = st == BORN_OK;
-        if (p->ready && s->model->source_drop && !f->graph->value[b->slot[v].root].splat)
-            s->model->source_drop(s->model->source, w.data, (size_t)(born__view_bytes(&w) < 0 ? 0 : born__view_bytes(&w)));
-    }
-    born__unlock(&s->model->lock);
+    /* kernels read call.packed only when they run: while packing it names where the bytes go */
+    plan->packed = weight_packed;
+    plan->user = m;
+    if (st == BORN_OK) st = born__backend_prepare(f->session->backend, plan, err);
+    if (st != BORN_OK) born__model_unpack(m, first);
+    for (int64_t i = 0; i < plan->count; i++) plan->call[i].pack_to = NULL;
+    born__unlock(&m->lock);
     return st;
 }
 
@@ -221,7 +250,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     born_plan_call *pc = &seg->plan.call[seg->plan.count];
     born_query q = { .supported = true, .pack_operand = -1 };
 
-    *pc = (born_plan_call){ .scratch_offset = -1 };
+    *pc = (born_plan_call){ .scratch_offset = -1, .pack_operand = -1 };
     pc->call = (born_call){ .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count,
                             .in = in, .out = out };
     BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
@@ -232,7 +261,11 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
         pc->scratch_offset = 0;
         if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
     }
-    BORN_TRY(pack_weight(f, pc, &q, n, b, err));
+    born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
+    bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
+    pc->pack_operand = constant ? q.pack_operand : -1;
+    pc->pack_form = q.pack_form;
+    pc->pack_bytes = q.pack_bytes;
     seg->node[seg->plan.count++] = node;
     for (int i = 0; i < n->out_count; i++) {
         born_slot *s = &b->slot[n->out[i]];
@@ -351,6 +384,7 @@ born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_
     seg->block_bytes = bytes;
     seg->host_end = b->host_bytes;
     BORN_TRY(list_patches(f, b, k, err));
+    BORN_TRY(pack_weights(f, b, k, err));
     seg->bound = true;
     return BORN_OK;
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <born/attrs.h>
+
 #include "base/error.h"
 #include "ops/copy_view.h"
 #include "tensor/view.h"

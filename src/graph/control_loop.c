@@ -2,6 +2,8 @@
    iteration, so that a body may hand inputs straight on. Stacked results grow in a heap buffer under max_bytes. */
 #include <string.h>
 
+#include <born/attrs.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "graph/control.h"
@@ -194,14 +196,13 @@ born_status born__run_scan(born_control *c, born_error *err)
     const born_scan_attrs *a = n->attrs;
     born_gframe *body = c->body[0];
     int64_t inputs = (int64_t)body->graph->input_count, outputs = (int64_t)body->graph->output_count, steps;
-    int64_t scans64 = a->num_scan_inputs, captures64 = n->in_count - inputs;
+    int64_t scans64 = a->num_scan_inputs, states64 = a->carried;
 
     /* the body's inputs are states, scan slices, captures: as many as the node has */
-    BORN_FAIL_IF(captures64 != 0 || scans64 < 1 || scans64 > inputs || a->captures < 0 || a->captures > inputs - scans64 ||
-                     inputs - scans64 - a->captures > outputs || outputs < n->out_count,
+    BORN_FAIL_IF(inputs != n->in_count || states64 < 0 || scans64 < 1 || states64 > inputs - scans64 ||
+                     states64 > n->out_count || outputs < n->out_count,
                  err, BORN_FORMAT, "its body does not fit the node");
-    int scans = (int)scans64, captures = (int)a->captures, states = (int)inputs - scans - captures, flip = 0;
-    BORN_FAIL_IF(states > n->out_count, err, BORN_FORMAT, "its body does not fit the node");
+    int scans = (int)scans64, states = (int)states64, captures = (int)(inputs - scans64 - states64), flip = 0;
     BORN_TRY(scan_steps(c, states, scans, &steps, err));
     for (int i = 0; i < states; i++) {
         born_view w = born__control_input(c, i);

@@ -2,8 +2,9 @@
    what is wrong. Readers and traces call it; passes edit through graph/edit.h. */
 #include "graph/ir.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include <born/attrs.h>
 
 #include "base/checked.h"
 #include "base/error.h"

@@ -11,7 +11,6 @@ typedef struct born_packed {
     const void *data;               /* the constant's first element */
     int64_t stride[BORN_MAX_RANK], dim[BORN_MAX_RANK];
     uint32_t form;
-    bool ready;
     void *bytes;
     size_t byte_count;
 } born_packed;
@@ -31,8 +30,10 @@ struct born_model {
     size_t max_bytes;
 };
 
-/* Finds or makes the entry; a fresh one (ready = false) must be filled by the caller, who holds the model's lock from
-   before this call until it has been. */
+/* Finds or makes the entry (packed_count tells which); a fresh one must be filled by the caller, who holds the model's
+   lock from before this call until it has been. born__model_unpack takes entries from `first` on back. */
+bool born__model_has_packed(const born_model *m, const born_view *w, uint32_t form);
+void born__model_unpack(born_model *m, size_t first);
 born_status born__model_packed(born_model *m, const born_view *w, uint32_t form, size_t bytes, born_packed **out,
                                born_error *err);
 void born__model_retain(born_model *m);
@@ -51,7 +52,7 @@ struct born_session {
     born_model *model;
     born_backend *backend;
     bool own_backend;
-    size_t max_bytes, block_bytes, packed_bytes, state_bytes, host_bytes;
+    size_t max_bytes, block_bytes, state_bytes;
     bool profile;
     struct born_gframe *frame;
     born_buffer *scratch;
@@ -59,10 +60,15 @@ struct born_session {
     size_t scratch_bytes;
     born_view *input_view;          /* of the run being prepared */
     struct born_tie *tie;
+    char **result_heap;             /* per output: room for results that do not lie dense */
+    size_t *result_cap;
     int tie_count;
     int64_t run_count, bind_count, call_count;
 };
 
+/* Copies a user's desc of any version into ours: UNSUPPORTED where a field we do not know is set. */
+born_status born__desc_check(const void *desc, size_t desc_bytes, void *own, size_t own_bytes, const char *what,
+                             born_error *err);
 /* Grows the session's scratch to at least this many bytes. */
 born_status born__session_scratch(born_session *s, size_t bytes, born_error *err);
 /* Refuses when `more` bytes on top of what the session holds exceed max_bytes. */
