@@ -11,7 +11,7 @@ enum { MAX_FILES = 64, MAX_PATH = 1024 };
 typedef struct opened {
     char *path;
     size_t path_n;
-    born_filemap *map = NULL;
+    born_filemap *map;
 } opened;
 
 struct born_onnx_files {

@@ -3,16 +3,18 @@
    composed operators are rewritten as calls of the newest forms, which the op table's rows take. */
 #ifndef BORN_ONNX_MAP_H
 #define BORN_ONNX_MAP_H
+#include "base/text.h"
 #include "formats/onnx/onnx.h"
 #include "formats/onnx/proto.h"
 #include "graph/ir.h"
 
 enum {
     MAP_MAX_INLINE = 12,            /* functions within functions */
-    MAP_MAX_NODES = 1 << 20,        /* after inlining */
+    MAP_MAX_WORK = 1 << 23,         /* nodes and operands, after inlining */
+    MAP_MAX_LEVEL = 24,             /* functions and subgraphs together */
     MAP_MAX_OPSET = 28,             /* newest version of the default domain that is understood */
+    MAP_MAX_ATTRS = 1024,           /* of one node */
     MAP_NEWEST = 1 << 30,           /* version of calls made by the mapper itself */
-    MAP_SMALL = 16,                 /* operands on the stack */
 };
 
 typedef struct map_op_entry {
@@ -25,7 +27,7 @@ typedef struct map_op_entry {
 typedef struct map_name {
     born_str name;
     born_vid value;
-    const pb_value_info *info;      /* what the file declares about it; a hint, may be NULL */
+    bool promised;                  /* an output of an inlined function that no node has made yet */
 } map_name;
 
 typedef struct map_table {
@@ -37,7 +39,12 @@ typedef struct map_capture {
     born_vid outer, inner;
 } map_capture;
 
-struct map_frame;
+/* What the file declares about the values of one graph: ranks, for rewrites that need one. A hint, never trusted with
+   memory. */
+typedef struct map_hints {
+    int8_t *rank;                   /* per value: rank + 1, 0 not stated */
+    size_t cap;
+} map_hints;
 
 typedef struct map_ctx {
     const pb_model *model;
@@ -46,11 +53,13 @@ typedef struct map_ctx {
     born_onnx_files *files;
     map_op_entry *op;               /* open addressing over (domain, name) */
     size_t op_cap;
-    struct { born_str *v; size_t count, cap; } shown;   /* gaps already in the text */
+    int32_t *fn;                    /* likewise over the model's functions: index + 1, 0 free */
+    size_t fn_cap;
     void (*gap)(void *user, const born_onnx_gap *g);
     void *user;
-    int64_t gap_count, node_count;
-    char gap_text[160];             /* the first few, for the error line */
+    int64_t gap_count, work;        /* work: nodes and operands mapped so far */
+    born_text gap_text;             /* the first few, for the error line */
+    char gap_buf[190];
     born_error *err;
 } map_ctx;
 
@@ -69,14 +78,15 @@ typedef struct map_frame {
     const pb_opset *opset;
     int opset_count;
     const map_binding *bind;        /* NULL outside functions */
-    int inline_depth;
+    map_hints *hints;
+    int inline_depth, level;
     map_capture *capture;           /* of a subgraph */
     size_t capture_count, capture_cap;
 } map_frame;
 
 typedef struct map_call {
     born_str domain, op, name;
-    int64_t version;
+    int64_t version, said;          /* said: what the file's node says, for messages */
     const born_vid *in, *out;       /* -1: absent */
     int in_count, out_count;
     const pb_attr *attr;
@@ -105,6 +115,9 @@ born_status born__map_nodes(map_frame *f, const pb_node *node, int count);
 int64_t born__map_version(const map_frame *f, born_str domain);     /* 0: not imported */
 /* The node with the attributes that a function's call gives it; the node itself where nothing is referred to. */
 born_status born__map_bound_node(map_frame *f, const pb_node *n, const pb_node **out);
+int born__map_rank(const map_frame *f, born_vid v);                 /* -1: not known */
+/* Values of a node's operands, in the ctx arena. */
+born_status born__map_operands(map_frame *f, const pb_node *n, born_vid **in, born_vid **out);
 /* Outputs of a call that are inputs or constants go through an identity, so that each output has a node. */
 born_status born__map_identity(map_frame *f, born_vid in, born_vid out);
 
@@ -150,10 +163,13 @@ born_status born__map_attrs(map_frame *f, const born_op *op, const map_call *c, 
 typedef born_status (*map_rewrite)(map_frame *f, const map_call *c);
 /* How to say an older form in the newest terms; NULL: nothing to do. */
 map_rewrite born__map_compat(const map_call *c);
+/* For a version older than any row: how to pass it to the row, if nothing that matters has changed; NULL: unknown. */
+map_rewrite born__map_unchanged(const map_call *c);
 /* How to say an operator that has no row by others; NULL: not known. */
 map_rewrite born__map_expansion(const map_call *c);
 
 /* --- map_inline.c, map_subgraph.c --- */
+born_status born__map_index_functions(map_ctx *x);
 const pb_function *born__map_function(const map_ctx *x, const pb_node *n);
 born_status born__map_inline(map_frame *f, const pb_function *fn, const pb_node *n);
 bool born__map_is_control(const pb_node *n);

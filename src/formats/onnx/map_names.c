@@ -58,7 +58,7 @@ born_status born__map_bind(map_frame *f, born_str name, born_vid v, born_error *
     BORN_FAIL_IF(!s, err, BORN_FORMAT, "onnx: too many names collide");
     BORN_FAIL_IF(s->name.p, err, BORN_FORMAT, "onnx: value '%s' is defined twice",
                  born__pb_text(name, text, sizeof text));
-    *s = (map_name){ name, v, NULL };
+    *s = (map_name){ name, v, false };
     f->table.count++;
     return BORN_OK;
 }
@@ -68,8 +68,13 @@ born_status born__map_bind(map_frame *f, born_str name, born_vid v, born_error *
 static born_status capture(map_frame *f, born_str name, const born_graph *from, born_vid outer, born_vid *out)
 {
     map_ctx *x = f->x;
-    born_value v = from->value[outer];
+    born_value v;
 
+    if (outer < 0) {
+        *out = outer;
+        return born__map_bind(f, name, outer, x->err);
+    }
+    v = from->value[outer];
     if (v.constant) {
         BORN_TRY(born__graph_const(f->g, name.p, name.n, v.dtype, v.dim, v.rank, v.data, false, out, x->err));
         f->g->value[*out].splat = v.splat;
@@ -85,25 +90,22 @@ static born_status capture(map_frame *f, born_str name, const born_graph *from, 
 
 born_status born__map_resolve(map_frame *f, born_str name, born_vid *out)
 {
-    map_frame *chain[PB_MAX_DEPTH + 2];
+    map_frame *chain[MAP_MAX_LEVEL + 2];
     int n = 0;
     map_frame *at = f;
     const map_name *s = NULL;
     char text[64];
 
-    for (; at && n < PB_MAX_DEPTH + 2; at = at->outer) {
+    for (; at && n < MAP_MAX_LEVEL + 2; at = at->outer) {
         s = born__map_find(at, name);
         if (s) break;
         chain[n++] = at;
     }
     BORN_FAIL_IF(!s, f->x->err, BORN_FORMAT, "onnx: nothing is named '%s'", born__pb_text(name, text, sizeof text));
     born_vid v = s->value;
-    const pb_value_info *info = s->info;
     const born_graph *from = at->g;
     while (n--) {
         BORN_TRY(capture(chain[n], name, from, v, &v));
-        map_name *mine = born__map_find(chain[n], name);
-        if (mine) mine->info = info;
         from = chain[n]->g;
     }
     *out = v;
