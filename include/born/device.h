@@ -3,6 +3,9 @@
    dead (a backend) or poisoned (a tensor) and the chain keeps the first error until born_backend_take_error. */
 #ifndef BORN_DEVICE_H
 #define BORN_DEVICE_H
+#if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
+#pragma GCC system_header
+#endif
 #include "tensor.h"
 
 BORN_C_BEGIN
@@ -73,46 +76,220 @@ BORN_API born_scope born_scope_begin(born_backend *b);
 /// Releases what belongs to the scope and to scopes opened inside it and not ended. Ending it twice does nothing.
 BORN_API void born_scope_end(born_scope s);
 
+/* ---- any handle ---------------------------------------------------------------------------------------------------- */
+
 /* Any typed handle as the born_tensor inside it. */
-#define BORN__HANDLES(X) X(f32) X(f64) X(f16) X(bf16) X(i8) X(u8) X(i16) X(u16) X(i32) X(u32) X(i64) X(u64) X(bool) X(q)
+#define BORN__HANDLES(X)                                                                                              \
+    X(_f32) X(_f64) X(_f16) X(_bf16) X(_i8) X(_u8) X(_i16) X(_u16) X(_i32) X(_u32) X(_i64) X(_u64) X(_bool) X(_q)
 static inline born_tensor born__any_tensor(born_tensor x) { return x; }
 static inline born_tensor *born__ptr_tensor(born_tensor *x) { return x; }
 #define BORN__X(T)                                                                                                    \
-    static inline born_tensor born__any_##T(born_##T x) { return x.any; }                                             \
-    static inline born_tensor *born__ptr_##T(born_##T *x) { return x ? &x->any : (born_tensor *)0; }
+    static inline born_tensor born__any##T(born##T x) { return x.any; }                                               \
+    static inline born_tensor *born__ptr##T(born##T *x) { return x ? &x->any : (born_tensor *)0; }
 BORN__HANDLES(BORN__X)
 #undef BORN__X
 #ifndef __cplusplus
-/* f(x) for the one f that takes x's type. */
+/* The one of pre_f32, pre_f64, ... that takes x's type. */
 #define BORN__PICK(x, pre)                                                                                            \
-    _Generic((x), born_tensor: pre##tensor, born_f32: pre##f32, born_f64: pre##f64, born_f16: pre##f16,               \
-        born_bf16: pre##bf16, born_i8: pre##i8, born_u8: pre##u8, born_i16: pre##i16, born_u16: pre##u16,             \
-        born_i32: pre##i32, born_u32: pre##u32, born_i64: pre##i64, born_u64: pre##u64, born_bool: pre##bool,         \
-        born_q: pre##q)
+    _Generic((x), born_tensor: pre##_tensor, born_f32: pre##_f32, born_f64: pre##_f64, born_f16: pre##_f16,           \
+        born_bf16: pre##_bf16, born_i8: pre##_i8, born_u8: pre##_u8, born_i16: pre##_i16, born_u16: pre##_u16,        \
+        born_i32: pre##_i32, born_u32: pre##_u32, born_i64: pre##_i64, born_u64: pre##_u64, born_bool: pre##_bool,    \
+        born_q: pre##_q)
 #define BORN__PICK_PTR(x, pre)                                                                                        \
-    _Generic((x), born_tensor *: pre##tensor, born_f32 *: pre##f32, born_f64 *: pre##f64, born_f16 *: pre##f16,       \
-        born_bf16 *: pre##bf16, born_i8 *: pre##i8, born_u8 *: pre##u8, born_i16 *: pre##i16, born_u16 *: pre##u16,   \
-        born_i32 *: pre##i32, born_u32 *: pre##u32, born_i64 *: pre##i64, born_u64 *: pre##u64,                       \
-        born_bool *: pre##bool, born_q *: pre##q)
-#define BORN_ANY(x) (BORN__PICK((x), born__any_)(x))
-#define BORN__ANY_PTR(x) (BORN__PICK_PTR((x), born__ptr_)(x))
+    _Generic((x), born_tensor *: pre##_tensor, born_f32 *: pre##_f32, born_f64 *: pre##_f64, born_f16 *: pre##_f16,   \
+        born_bf16 *: pre##_bf16, born_i8 *: pre##_i8, born_u8 *: pre##_u8, born_i16 *: pre##_i16,                     \
+        born_u16 *: pre##_u16, born_i32 *: pre##_i32, born_u32 *: pre##_u32, born_i64 *: pre##_i64,                   \
+        born_u64 *: pre##_u64, born_bool *: pre##_bool, born_q *: pre##_q)
+/// Any typed handle as a born_tensor.
+#define BORN_ANY(x) (BORN__PICK((x), born__any)(x))
+#define BORN__ANY_PTR(x) (BORN__PICK_PTR((x), born__ptr)(x))
 #endif
 
+/* ---- symbols: each is also a macro or, in C++, a set of overloads, for every typed handle -------------------------- */
+
+/// Ends s and hands x to the scope around it; a tensor of another scope still open stays where it is. Returns x.
 BORN_API born_tensor born_scope_return(born_scope s, born_tensor x);
+/// Makes x the caller's until born_drop, beyond its scope's end and its backend's close. Each keep needs a drop.
 BORN_API born_tensor born_keep(born_tensor x);
+/// Gives up one keep and sets *x to {0}. NULL and {0} allowed.
 BORN_API void born_drop(born_tensor *x);
-
-/* metadata and host data ------------------------------------------------------------------------------------------ */
-
-BORN_API born_tensor born_from(born_backend *b, born_array a);
-BORN_API born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double value);
+/// The dtype; BORN_DTYPE_NONE for poison and stale handles.
 BORN_API born_dtype born_dtype_of(born_tensor x);
+/// The shape; rank 0 for poison and stale handles.
 BORN_API born_shape born_shape_of(born_tensor x);
+/// Whether x is a value: neither poison nor a stale handle.
+BORN_API bool born_is_alive(born_tensor x);
+/// The chain that x belongs to; NULL for {0}.
 BORN_API born_backend *born_backend_of(born_tensor x);
+/// Copies x's elements in C order to dst, which has exactly `bytes`. Waits for the work that makes x.
 BORN_API BORN_CHECK born_status born_read(born_tensor x, void *dst, size_t bytes);
+/// Overwrites x's elements in place from C order. A value that born_backward still needs makes that fail with STATE.
 BORN_API BORN_CHECK born_status born_write(born_tensor x, const void *src, size_t bytes);
+/// The only element of x, as dtype t; DTYPE and SHAPE where x is something else.
 BORN_API BORN_CHECK born_status born_item(born_tensor x, born_dtype t, void *value);
+/// x itself if its dtype is t, else poison and status DTYPE: how a born_tensor becomes a typed handle.
 BORN_API born_tensor born_as(born_tensor x, born_dtype t);
+/// A tensor holding a copy of host data, for the innermost scope. t: the dtype that a must have; BORN_DTYPE_NONE: any.
+BORN_API born_tensor born_from(born_backend *b, born_array a, born_dtype t, const born_site *at);
+/// A tensor of `shape` with every element v.
+BORN_API born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v, const born_site *at);
+
+/* ---- gradients ----------------------------------------------------------------------------------------------------- */
+
+/// Asks for the gradient of x, a float that no recorded operator made, at every autodiff level of its chain. Returns x.
+BORN_API born_tensor born_requires_grad(born_tensor x);
+/// A tensor with x's storage, known one level below the outermost autodiff that knows x: a constant for it.
+BORN_API born_tensor born_detach(born_tensor x);
+/// Adds the gradient of `loss` (one float element) to every tensor it depends on that asked for it. On failure nothing
+/// changes but the chain's error: SHAPE, STATE (no autodiff, or a value it needs was overwritten), UNSUPPORTED.
+BORN_API BORN_CHECK born_status born_backward(born_tensor loss);
+/// x's gradient so far, known to the level below that autodiff (so it can be differentiated by the next one); {0} where
+/// there is none. Borrowed from x: keep it to use it after x, or after born_grad_clear.
+BORN_API born_tensor born_grad_of(born_tensor x);
+/// The gradient that `link`, one autodiff of a stack, has for x.
+BORN_API born_tensor born_grad_at(born_backend *link, born_tensor x);
+/// Forgets x's gradients at all levels.
+BORN_API void born_grad_clear(born_tensor x);
+
+/* ---- traces -------------------------------------------------------------------------------------------------------- */
+
+/// Begins recording what runs on b's trace level: `in` become the graph's inputs, every other tensor used a constant.
+/// Until the end, reading a value that depends on an input is STATE. One recording at a time.
+BORN_API BORN_CHECK born_status born_trace_begin(born_backend *b, const born_tensor *in, int n_in, born_error *err);
+/// Ends recording and gives the graph whose outputs are `out`.
+BORN_API BORN_CHECK born_status born_trace_end(born_backend *b, const born_tensor *out, int n_out, born_graph **graph,
+                                               born_error *err);
 
 BORN_C_END
+
+/* ---- typed forms --------------------------------------------------------------------------------------------------- */
+
+#define BORN__X(T, ctype, ID)                                                                                         \
+    static inline born##T born_from##T##_at(born_backend *b, born_array a, const born_site *at)                       \
+    {                                                                                                                 \
+        born##T r = { (born_from)(b, a, BORN_##ID, at) };                                                             \
+        return r;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_as##T(born_tensor x)                                                                   \
+    {                                                                                                                 \
+        born##T r = { (born_as)(x, BORN_##ID) };                                                                      \
+        return r;                                                                                                     \
+    }                                                                                                                 \
+    BORN_CHECK static inline born_status born_item##T(born##T x, ctype *value)                                        \
+    {                                                                                                                 \
+        return (born_item)(x.any, BORN_##ID, value);                                                                  \
+    }
+#define BORN__NUMBERS(X)                                                                                              \
+    X(_f32, float, F32) X(_f64, double, F64) X(_f16, uint16_t, F16) X(_bf16, uint16_t, BF16) X(_i8, int8_t, I8)       \
+    X(_u8, uint8_t, U8) X(_i16, int16_t, I16) X(_u16, uint16_t, U16) X(_i32, int32_t, I32) X(_u32, uint32_t, U32)     \
+    X(_i64, int64_t, I64) X(_u64, uint64_t, U64) X(_bool, bool, BOOL)
+BORN__NUMBERS(BORN__X)
+#undef BORN__X
+
+#define BORN__X(T)                                                                                                    \
+    static inline born##T born_scope_return##T(born_scope s, born##T x)                                               \
+    {                                                                                                                 \
+        x.any = (born_scope_return)(s, x.any);                                                                        \
+        return x;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_keep##T(born##T x)                                                                     \
+    {                                                                                                                 \
+        x.any = (born_keep)(x.any);                                                                                   \
+        return x;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_requires_grad##T(born##T x)                                                            \
+    {                                                                                                                 \
+        x.any = (born_requires_grad)(x.any);                                                                          \
+        return x;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_detach##T(born##T x)                                                                   \
+    {                                                                                                                 \
+        x.any = (born_detach)(x.any);                                                                                 \
+        return x;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_grad_of##T(born##T x)                                                                  \
+    {                                                                                                                 \
+        x.any = (born_grad_of)(x.any);                                                                                \
+        return x;                                                                                                     \
+    }                                                                                                                 \
+    static inline born##T born_grad_at##T(born_backend *link, born##T x)                                              \
+    {                                                                                                                 \
+        x.any = (born_grad_at)(link, x.any);                                                                          \
+        return x;                                                                                                     \
+    }
+BORN__HANDLES(BORN__X)
+#undef BORN__X
+
+#ifndef __cplusplus
+static inline born_tensor born_scope_return_tensor(born_scope s, born_tensor x) { return (born_scope_return)(s, x); }
+static inline born_tensor born_keep_tensor(born_tensor x) { return (born_keep)(x); }
+static inline born_tensor born_requires_grad_tensor(born_tensor x) { return (born_requires_grad)(x); }
+static inline born_tensor born_detach_tensor(born_tensor x) { return (born_detach)(x); }
+static inline born_tensor born_grad_of_tensor(born_tensor x) { return (born_grad_of)(x); }
+static inline born_tensor born_grad_at_tensor(born_backend *l, born_tensor x) { return (born_grad_at)(l, x); }
+#define born_scope_return(s, x) (BORN__PICK((x), born_scope_return)((s), (x)))
+#define born_keep(x) (BORN__PICK((x), born_keep)(x))
+#define born_drop(x) ((born_drop)(BORN__ANY_PTR(x)))
+#define born_dtype_of(x) ((born_dtype_of)(BORN_ANY(x)))
+#define born_shape_of(x) ((born_shape_of)(BORN_ANY(x)))
+#define born_is_alive(x) ((born_is_alive)(BORN_ANY(x)))
+#define born_backend_of(x) ((born_backend_of)(BORN_ANY(x)))
+#define born_read(x, ...) ((born_read)(BORN_ANY(x), __VA_ARGS__))
+#define born_write(x, ...) ((born_write)(BORN_ANY(x), __VA_ARGS__))
+#define born_requires_grad(x) (BORN__PICK((x), born_requires_grad)(x))
+#define born_detach(x) (BORN__PICK((x), born_detach)(x))
+#define born_backward(x) ((born_backward)(BORN_ANY(x)))
+#define born_grad_of(x) (BORN__PICK((x), born_grad_of)(x))
+#define born_grad_at(l, x) (BORN__PICK((x), born_grad_at)((l), (x)))
+#define born_grad_clear(x) ((born_grad_clear)(BORN_ANY(x)))
+#else
+inline born_tensor born__any(born_tensor x) { return x; }
+#define BORN__X(T)                                                                                                    \
+    inline born_tensor born__any(born##T x) { return x.any; }                                                         \
+    inline born##T born_scope_return(born_scope s, born##T x) { return born_scope_return##T(s, x); }                  \
+    inline born##T born_keep(born##T x) { return born_keep##T(x); }                                                   \
+    inline void born_drop(born##T *x) { born_drop(born__ptr##T(x)); }                                                 \
+    inline born_dtype born_dtype_of(born##T x) { return born_dtype_of(x.any); }                                       \
+    inline born_shape born_shape_of(born##T x) { return born_shape_of(x.any); }                                       \
+    inline bool born_is_alive(born##T x) { return born_is_alive(x.any); }                                             \
+    inline born_backend *born_backend_of(born##T x) { return born_backend_of(x.any); }                                \
+    BORN_CHECK inline born_status born_read(born##T x, void *p, size_t n) { return born_read(x.any, p, n); }          \
+    BORN_CHECK inline born_status born_write(born##T x, const void *p, size_t n) { return born_write(x.any, p, n); }  \
+    inline born##T born_requires_grad(born##T x) { return born_requires_grad##T(x); }                                 \
+    inline born##T born_detach(born##T x) { return born_detach##T(x); }                                               \
+    BORN_CHECK inline born_status born_backward(born##T x) { return born_backward(x.any); }                           \
+    inline born##T born_grad_of(born##T x) { return born_grad_of##T(x); }                                             \
+    inline born##T born_grad_at(born_backend *l, born##T x) { return born_grad_at##T(l, x); }                         \
+    inline void born_grad_clear(born##T x) { born_grad_clear(x.any); }
+BORN__HANDLES(BORN__X)
+#undef BORN__X
+#endif
+
+/* A typed tensor from a host array; the array's dtype is checked at run time. */
+#if defined(__cplusplus)
+#define BORN__X(T, ctype, ID)                                                                                         \
+    inline born##T born_from##T(born_backend *b, born_array a, const char *file = __builtin_FILE(),                   \
+                                int line = __builtin_LINE())                                                          \
+    {                                                                                                                 \
+        born_site s = { file, line };                                                                                 \
+        return born_from##T##_at(b, a, &s);                                                                           \
+    }
+BORN__NUMBERS(BORN__X)
+#undef BORN__X
+#else
+#define BORN__FROM(T, b, ...) (born_from##T##_at((b), (__VA_ARGS__), &(const born_site){ __FILE__, __LINE__ }))
+#define born_from_f32(b, ...) BORN__FROM(_f32, b, __VA_ARGS__)
+#define born_from_f64(b, ...) BORN__FROM(_f64, b, __VA_ARGS__)
+#define born_from_f16(b, ...) BORN__FROM(_f16, b, __VA_ARGS__)
+#define born_from_bf16(b, ...) BORN__FROM(_bf16, b, __VA_ARGS__)
+#define born_from_i8(b, ...) BORN__FROM(_i8, b, __VA_ARGS__)
+#define born_from_u8(b, ...) BORN__FROM(_u8, b, __VA_ARGS__)
+#define born_from_i16(b, ...) BORN__FROM(_i16, b, __VA_ARGS__)
+#define born_from_u16(b, ...) BORN__FROM(_u16, b, __VA_ARGS__)
+#define born_from_i32(b, ...) BORN__FROM(_i32, b, __VA_ARGS__)
+#define born_from_u32(b, ...) BORN__FROM(_u32, b, __VA_ARGS__)
+#define born_from_i64(b, ...) BORN__FROM(_i64, b, __VA_ARGS__)
+#define born_from_u64(b, ...) BORN__FROM(_u64, b, __VA_ARGS__)
+#define born_from_bool(b, ...) BORN__FROM(_bool, b, __VA_ARGS__)
+#endif
 #endif

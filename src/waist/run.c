@@ -12,7 +12,7 @@
 
 typedef union attrs_any {
     char none;
-#define BEGIN(set) born_##set##_attrs set;
+#define BEGIN(set) born_##set##_attrs set##_;
 #define ATTR(kind, field, onnx, def, lo, hi, text)
 #define END(set)
 #include <born/attrs.def>

@@ -1,0 +1,10 @@
+/* Born: the whole public API. See each header for its part; ext.h (backends and operators of one's own) stands apart. */
+#ifndef BORN_BORN_H
+#define BORN_BORN_H
+#include "attrs.h"
+#include "base.h"
+#include "device.h"
+#include "model.h"
+#include "op_elementwise.h"
+#include "tensor.h"
+#endif

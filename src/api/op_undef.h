@@ -1,0 +1,24 @@
+/* Forgets the rows' first meaning, so that they can be given another: included before op_rows.h. */
+#undef BORN_OP1
+#undef BORN_OP2
+#undef BORN_OP3
+#undef BORN_OP4
+#undef BORN_OP1A
+#undef BORN_OP2A
+#undef BORN_OP3A
+#undef BORN_OP4A
+#undef BORN_OP5A
+#undef BORN_OP1X
+#undef BORN_OP2X
+#undef BORN_OP3X
+#undef BORN_OP4X
+#undef BORN_OP5X
+#undef BORN_OP1R
+#undef BORN_OP1RA
+#undef BORN_OP1RX
+#undef BORN_OP2N
+#undef BORN_OP2NA
+#undef BORN_OP2NR
+#undef BORN_OPWHERE
+#undef BORN_OPCAST
+#undef BORN_OPANY
