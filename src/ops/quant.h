@@ -56,14 +56,14 @@ void born__dynamic_apply(const born_exec *x, const born_view *y, const born_view
 
 /* Windows: spatial dims in their order, missing ones in front with size 1. */
 typedef struct born_window { int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3]; } born_window;
-typedef struct born_window_attrs {
+typedef struct born_window_spec {
     int n;                                  /* spatial dims, 1 to 3 */
     const int64_t *kernel;                  /* n sizes */
     born_ints strides, dilations, pads;     /* empty: 1, 1, 0 */
     int auto_pad;                           /* NOTSET SAME_UPPER SAME_LOWER VALID */
     bool ceil_mode;
-} born_window_attrs;
-born_status born__window_make(const born_window_attrs *a, const int64_t *in, const char *op, born_window *w,
+} born_window_spec;
+born_status born__window_make(const born_window_spec *a, const int64_t *in, const char *op, born_window *w,
                               born_error *err);
 /* The outputs [*lo, *hi) along dim d whose tap k lies inside the input. */
 static inline void born__window_valid(const born_window *w, int d, int64_t k, int64_t *lo, int64_t *hi)

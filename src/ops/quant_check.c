@@ -44,7 +44,7 @@ static bool window_attr(born_ints v, int n, int i, int64_t lo, int64_t def, int6
     return (v.count == 0 || v.count == n) && *out >= lo && *out < WINDOW_LIMIT;
 }
 
-static born_status window_dim(const born_window_attrs *a, int i, const char *op, born_window *w, born_error *err)
+static born_status window_dim(const born_window_spec *a, int i, const char *op, born_window *w, born_error *err)
 {
     int d = 3 - a->n + i;
     int64_t pad_end = 0, in = w->in[d];
@@ -74,7 +74,7 @@ static born_status window_dim(const born_window_attrs *a, int i, const char *op,
     return BORN_OK;
 }
 
-born_status born__window_make(const born_window_attrs *a, const int64_t *in, const char *op, born_window *w,
+born_status born__window_make(const born_window_spec *a, const int64_t *in, const char *op, born_window *w,
                               born_error *err)
 {
     BORN_FAIL_IF(a->n < 1 || a->n > 3, err, BORN_UNSUPPORTED, "%s: %d spatial dims where 1 to 3 are taken", op, a->n);
