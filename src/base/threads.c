@@ -2,7 +2,9 @@
    its own thread. The gate, one 64-bit word {epoch, open, active}, is what makes joining safe: a worker enters a job
    only by a compare-and-swap that finds the gate open, the caller closes the gate when no range is left and then waits
    for those inside. So a worker that wakes late never holds a job up, and the job's fields change only while nobody
-   reads them. Ranges begin at multiples of `grain`. Workers never allocate. Without threads (wasm) everything runs on
+   reads them. Who announces something and then looks whether somebody sleeps announces it by an exchange, which orders
+   the two on every machine (an emulator was seen to swap a sequential store with the load after it). Ranges begin at
+   multiples of `grain`. Workers never allocate. Without threads (wasm) everything runs on
    the caller. */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
@@ -203,7 +205,7 @@ static void finish_job(born_pool *p)
     }
     if ((atomic_load(&p->gate) & GATE_ACTIVE) == 0) return;
     pthread_mutex_lock(&p->lock);
-    atomic_store(&p->caller_sleeps, true);
+    (void)atomic_exchange(&p->caller_sleeps, true);
     while ((atomic_load(&p->gate) & GATE_ACTIVE) != 0) pthread_cond_wait(&p->done, &p->lock);
     atomic_store(&p->caller_sleeps, false);
     pthread_mutex_unlock(&p->lock);
@@ -228,7 +230,7 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
     pool->range_count = (int32_t)((grains - 1) / per_range + 1);
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     uint64_t epoch = atomic_load(&pool->gate) / GATE_EPOCH + 1;
-    atomic_store(&pool->gate, epoch * GATE_EPOCH | GATE_OPEN);
+    (void)atomic_exchange(&pool->gate, epoch * GATE_EPOCH | GATE_OPEN);
     if (atomic_load(&pool->sleepers) > 0) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_broadcast(&pool->wake);

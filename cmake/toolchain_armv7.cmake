@@ -1,0 +1,12 @@
+# armv7 Linux, cross-compiled by Debian's gcc; tests run under qemu-user where it is installed.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR armv7l)
+set(CMAKE_C_COMPILER arm-linux-gnueabihf-gcc)
+set(CMAKE_FIND_ROOT_PATH /usr/arm-linux-gnueabihf)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+find_program(BORN_QEMU qemu-arm-static)
+if(BORN_QEMU)
+    set(CMAKE_CROSSCOMPILING_EMULATOR ${BORN_QEMU} -L /usr/arm-linux-gnueabihf)
+endif()
