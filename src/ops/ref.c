@@ -71,7 +71,7 @@ void born__nd_start(born_nd *w, const int64_t *dim, int rank)
     *w = (born_nd){ .rank = rank, .total = 1 };
     for (int d = 0; d < rank; d++) {
         w->dim[d] = dim[d];
-        w->total *= dim[d];
+        w->total = (int64_t)((uint64_t)w->total * (uint64_t)dim[d]);     /* may pass 2^63 on the way to 0 */
     }
 }
 
