@@ -1,0 +1,240 @@
+/* Matrix products on register tiles. A work item is a block of rows times a group of panels; for each 1,024 terms
+   (where the law cuts chains) it runs over the tiles of its rows, so the group's part of B stays in the second cache
+   while A streams past it. Results gather in a block on the stack, and a tile's rows get their epilogue and are written
+   once, right after their last segment. Items are independent, so threads and block sizes change no bit. */
+#include "cpu/simd/simd.h"
+
+#include <stddef.h>
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/panel.h"
+#include "cpu/gemm/tile.h"
+
+enum { BLOCK_ROWS = BORN_TILE_M * 16, BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL };
+
+typedef struct gemm_job {
+    const born_gemm *g;
+    float *a_pack, *b_pack;         /* of the chunk's first batch; NULL: not packed */
+    int64_t first_batch;
+    int64_t panels, groups, blocks; /* per batch */
+    int64_t block_rows;
+} gemm_job;
+
+typedef struct gemm_at { const float *a, *b, *bias, *residual; float *out; } gemm_at;
+
+static gemm_at batch_at(const born_gemm *g, int64_t batch)
+{
+    gemm_at p = { g->a, g->b, g->end.bias, g->end.residual, g->out };
+
+    for (int d = g->batch_rank; d-- > 0;) {
+        const born_gemm_dim *x = &g->dim[d];
+        int64_t i = batch % x->n;
+        batch /= x->n;
+        p.a += i * x->a;
+        p.b += i * x->b;
+        p.out += i * x->out;
+        if (g->end.has_bias) p.bias += i * x->bias;
+        if (g->end.has_residual) p.residual += i * x->residual;
+    }
+    return p;
+}
+
+/* Moves p, a batch's first row, to row `row`. */
+static gemm_at row_at(const born_gemm *g, gemm_at p, int64_t row)
+{
+    for (int d = g->rank; d-- > g->batch_rank;) {
+        const born_gemm_dim *x = &g->dim[d];
+        int64_t i = d > g->batch_rank ? row % x->n : row;
+        row /= x->n;
+        p.a += i * x->a;
+        p.out += i * x->out;
+        if (g->end.has_bias) p.bias += i * x->bias;
+        if (g->end.has_residual) p.residual += i * x->residual;
+    }
+    return p;
+}
+
+/* Panels [*first, *last) of group i out of `groups`: sizes differ by one at most. */
+static void group_at(const gemm_job *j, int64_t i, int64_t *first, int64_t *last)
+{
+    *first = i * j->panels / j->groups;
+    *last = (i + 1) * j->panels / j->groups;
+}
+
+/* One tile over one segment of B read in place; the last, partial panel must not be read beyond the last row. */
+static void tile_in_place(born_tile *t, const gemm_job *j, const float *b, int64_t n0, int64_t k0, int64_t kc)
+{
+    const born_gemm *g = j->g;
+    born_run run = { 0, 0, kc };
+
+    t->b = b + k0 * g->b_k + n0;
+    t->b_panel = BORN_PANEL;
+    t->b_step = g->b_k;
+    t->run = &run;
+    t->run_count = 1;
+    if (n0 + (int64_t)t->np * BORN_PANEL <= g->n || k0 + kc < g->k) {
+        BORN_K(tile_f32)(t);
+        return;
+    }
+    float last[BORN_TILE_WIDE * BORN_PANEL] = { 0 }; /* row k - 1, with zeros behind */
+    born_run one = { 0, 0, 1 };
+    bool add = t->add;
+    float *c[BORN_TILE_ROWS], chain[BORN_TILE_ROWS][BORN_TILE_WIDE * BORN_PANEL];
+    memcpy(c, t->c, sizeof c);
+    memcpy(last, b + (g->k - 1) * g->b_k + n0, (size_t)(g->n - n0) * sizeof *last);
+    for (int r = 0; r < t->m; r++) t->c[r] = chain[r];
+    run.n = kc - 1;
+    t->add = false;
+    BORN_K(tile_f32)(t);
+    for (int r = 0; r < t->m; r++) t->a[r] += kc - 1;
+    t->b = last;
+    t->run = &one;
+    t->chain = true;
+    BORN_K(tile_f32)(t);
+    for (int r = 0; r < t->m; r++)
+        for (int p = 0; p < t->np * BORN_PANEL; p++) c[r][p] = add ? c[r][p] + chain[r][p] : chain[r][p];
+}
+
+static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m0, int64_t m1)
+{
+    const born_gemm *g = j->g;
+    _Alignas(64) float buf[BLOCK_FLOATS];
+    int64_t p0, p1, tiles = (m1 - m0 + BORN_TILE_M - 1) / BORN_TILE_M;
+    gemm_at base = batch_at(g, batch);
+    group_at(j, group, &p0, &p1);
+    int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
+    const float *a_pack = j->a_pack ? j->a_pack + (batch - j->first_batch) * (int64_t)g->a_floats : NULL;
+    const float *panels = g->panels ? g->panels : j->b_pack ? j->b_pack + (batch - j->first_batch) * (int64_t)g->b_floats : NULL;
+
+    for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
+        int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;
+        for (int64_t i = 0; i < tiles; i++) {
+            int64_t r0 = m0 + i * (m1 - m0) / tiles, r1 = m0 + (i + 1) * (m1 - m0) / tiles;
+            born_run run = { 0, 0, kc };
+            born_tile t = { .m = (int)(r1 - r0), .np = (int)(p1 - p0), .add = k0 > 0, .run = &run, .run_count = 1,
+                            .b_panel = g->k * BORN_PANEL, .b_step = BORN_PANEL };
+            float *out[BORN_TILE_ROWS];
+            const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
+            for (int r = 0; r < t.m; r++) {
+                gemm_at p = row_at(g, base, r0 + r);
+                t.a[r] = (a_pack ? a_pack + (r0 + r) * g->a_row : p.a) + k0;
+                t.c[r] = buf + (r0 - m0 + r) * width;
+                out[r] = p.out + n0 * g->end.out_col;
+                bias[r] = g->end.has_bias ? p.bias + n0 * g->end.bias_col : NULL;
+                residual[r] = g->end.has_residual ? p.residual + n0 * g->end.residual_col : NULL;
+            }
+            if (panels) {
+                t.b = panels + (p0 * g->k + k0) * BORN_PANEL;
+                BORN_K(tile_f32)(&t);
+            } else {
+                tile_in_place(&t, j, base.b, n0, k0, kc);
+            }
+            if (k0 + kc == g->k)
+                BORN_K(epilogue_f32)(&g->end, buf + (r0 - m0) * width, width, (int)(r1 - r0), columns, out, bias, residual);
+        }
+    }
+}
+
+/* Items: batch, then group, then block of rows. */
+static void run_items(void *ctx, int64_t begin, int64_t end)
+{
+    const gemm_job *j = ctx;
+
+    for (int64_t i = begin; i < end; i++) {
+        int64_t block = i % j->blocks, group = i / j->blocks % j->groups, batch = i / j->blocks / j->groups;
+        int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < j->g->rows ? m0 + j->block_rows : j->g->rows;
+        block_run(j, j->first_batch + batch, group, m0, m1);
+    }
+}
+
+static void pack_b_items(void *ctx, int64_t begin, int64_t end)
+{
+    const gemm_job *j = ctx;
+    const born_gemm *g = j->g;
+
+    for (int64_t i = begin; i < end;) {
+        int64_t batch = i / j->panels, first = i % j->panels, last = first + (end - i);
+        if (last > j->panels) last = j->panels;
+        born__panel_pack(batch_at(g, j->first_batch + batch).b, g->k, g->n, g->b_k, g->b_n, first, last,
+                         j->b_pack + batch * (int64_t)g->b_floats);
+        i += last - first;
+    }
+}
+
+/* 16 rows of A, terms at distance a_k: where rows are neighbours, by turning 16 x 16 blocks. */
+static void pack_a_rows(const born_gemm *g, gemm_at base, int64_t r0, int64_t r1, float *dst)
+{
+    int64_t k = 0;
+    const float *row[BORN_PANEL] = { NULL };
+    bool turn = r1 - r0 == BORN_PANEL;
+
+    for (int64_t r = r0; r < r1; r++) {
+        row[r - r0] = row_at(g, base, r).a;
+        if (row[r - r0] != row[0] + (r - r0)) turn = false;
+    }
+    for (; turn && k + BORN_PANEL <= g->k; k += BORN_PANEL) {
+        v16 v[BORN_PANEL];
+        for (int i = 0; i < BORN_PANEL; i++) v[i] = v_load(row[0] + (k + i) * g->a_k);
+        v_transpose(v);
+        for (int i = 0; i < BORN_PANEL; i++) v_store(dst + (r0 + i) * g->a_row + k, v[i]);
+    }
+    for (int64_t r = r0; r < r1; r++)
+        for (int64_t i = k; i < g->k; i++) dst[r * g->a_row + i] = row[r - r0][i * g->a_k];
+}
+
+static void pack_a_items(void *ctx, int64_t begin, int64_t end)
+{
+    const gemm_job *j = ctx;
+    const born_gemm *g = j->g;
+    int64_t strips = (g->rows + BORN_PANEL - 1) / BORN_PANEL;
+
+    for (int64_t i = begin; i < end; i++) {
+        int64_t batch = i / strips, r0 = i % strips * BORN_PANEL, r1 = r0 + BORN_PANEL < g->rows ? r0 + BORN_PANEL : g->rows;
+        pack_a_rows(g, batch_at(g, j->first_batch + batch), r0, r1, j->a_pack + batch * (int64_t)g->a_floats);
+    }
+}
+
+static void gemm_run(const born_gemm *g, const born_exec *x)
+{
+    gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL };
+    int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
+
+    j.groups = (j.panels + wide - 1) / wide;
+    j.blocks = (g->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int64_t per_block = (g->rows + j.blocks - 1) / j.blocks;
+    j.block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
+    j.blocks = (g->rows + j.block_rows - 1) / j.block_rows;
+    float *scratch = x->scratch;
+    for (int64_t first = 0; first < g->batches; first += g->chunk) {
+        int64_t count = g->batches - first < g->chunk ? g->batches - first : g->chunk;
+        int64_t work = count * j.groups * j.blocks;
+        j.first_batch = first;
+        if (g->pack_a) {
+            j.a_pack = scratch;
+            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), 1 + (1 << 14) / g->k, pack_a_items, &j);
+        }
+        if (!g->panels && !g->in_place_b) {
+            j.b_pack = scratch + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
+            born__exec_for(x, count * j.panels, 1 + (1 << 14) / g->k, pack_b_items, &j);
+        }
+        /* small products are not worth waking a thread for */
+        int64_t flops = g->k * wide * BORN_PANEL * (g->rows < j.block_rows ? g->rows : j.block_rows);
+        born__exec_for(x, work, flops >= 1 << 15 ? 1 : (1 << 15) / flops + 1, run_items, &j);
+    }
+}
+
+born_status BORN_K(matmul_f32)(born_call *c, const born_exec *x)
+{
+    born_gemm g;
+
+    if (born__gemm_of_matmul(c, &g)) gemm_run(&g, x);
+    return BORN_OK;
+}
+
+born_status BORN_K(gemm_f32)(born_call *c, const born_exec *x)
+{
+    born_gemm g;
+
+    if (born__gemm_of_gemm(c, &g)) gemm_run(&g, x);
+    return BORN_OK;
+}

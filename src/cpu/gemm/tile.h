@@ -1,0 +1,51 @@
+/* The register tile under matrix products and convolutions: m rows times np panels of 16 columns. Each output is one
+   chain of FMAs over the terms of the runs, in order. B lies in panels: `b` is the address of the first panel's first
+   16 numbers, term k of panel j is at b + j * b_panel + k * b_step. Rows of A are addresses, so the same tile reads a
+   matrix in place, a packed copy, or the pixels under a convolution window; consecutive terms of a run are neighbours
+   in A. Called by gemm_k.c and conv_k.c of the same level. */
+#ifndef BORN_CPU_TILE_H
+#define BORN_CPU_TILE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/levels.h"
+
+enum {
+    BORN_PANEL = 16,            /* columns of a panel */
+    BORN_CHAIN = 1024,          /* terms of a chain before it is cut (the law of bits) */
+    BORN_TILE_ROWS = 8,         /* no level has more */
+    BORN_TILE_WIDE = 8,         /* panels: no level has more */
+};
+
+typedef struct born_run {
+    int64_t a, b, n;            /* n terms: from a floats behind each row's address, b floats behind the panel's */
+} born_run;
+
+typedef struct born_tile {
+    const float *a[BORN_TILE_ROWS];
+    float *c[BORN_TILE_ROWS];   /* panel j of row r at c[r] + 16 * j */
+    const float *b;
+    int64_t b_panel, b_step;    /* floats */
+    const born_run *run;
+    int64_t run_count;
+    int m, np;
+    bool chain;                 /* go on from c; else from +0 */
+    bool add;                   /* c = c + result; else c = result */
+} born_tile;
+
+#ifdef BORN_LEVEL_NAME
+#if BORN_LEVEL_IS == BORN__LEVEL_IS_avx512 || BORN_LEVEL_IS == BORN__LEVEL_IS_avx512vnni
+#define BORN_TILE_M 8
+#define BORN_TILE_N 3
+#elif BORN_LEVEL_IS == BORN__LEVEL_IS_avx2 || BORN_LEVEL_IS == BORN__LEVEL_IS_neon
+#define BORN_TILE_M 6
+#define BORN_TILE_N 1
+#else
+#define BORN_TILE_M 4
+#define BORN_TILE_N 1
+#endif
+void BORN_K(tile_f32)(const born_tile *t);
+/* Panels the level takes at once for m rows. */
+int BORN_K(tilewidth_f32)(int m);
+#endif
+#endif

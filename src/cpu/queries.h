@@ -1,0 +1,13 @@
+/* The queries and packers named in kernels.def, level-independent (see kernel.h for their contract). */
+#ifndef BORN_CPU_QUERIES_H
+#define BORN_CPU_QUERIES_H
+#include "cpu/kernel.h"
+
+bool born__query_matmul(const born_call *c, born_query *q);
+bool born__query_gemm(const born_call *c, born_query *q);
+void born__pack_matmul(const born_call *c, void *dst);
+void born__pack_gemm(const born_call *c, void *dst);
+bool born__query_elementwise(const born_call *c, born_query *q);
+bool born__query_conv(const born_call *c, born_query *q);
+void born__pack_conv(const born_call *c, void *dst);
+#endif
