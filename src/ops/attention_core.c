@@ -231,7 +231,7 @@ static void rows_part(void *ctx, int64_t begin, int64_t end)
 
 void born__attn_run(const born_attn *a, const born_exec *x)
 {
-    if (a->B == 0 || a->Hq == 0 || a->Tq == 0) return;
+    if (a->B == 0 || a->Hq == 0 || a->Tq == 0 || (a->Dv == 0 && (!a->scores.p || a->T == 0))) return;
     born__exec_for(x, a->B * a->Hq * a->Tq, 1, rows_part, (void *)(uintptr_t)a);
 }
 
@@ -254,5 +254,5 @@ void born__attn_copy(const born_exec *x, const born_attn_side *dst, int64_t at, 
                      int64_t H, int64_t T, int64_t D)
 {
     copy_job j = { dst, src, at, H, T, D };
-    if (B > 0 && H > 0 && T > 0) born__exec_for(x, B * H * T, 64, copy_part, &j);
+    if (B > 0 && H > 0 && T > 0 && D > 0) born__exec_for(x, B * H * T, 64, copy_part, &j);
 }

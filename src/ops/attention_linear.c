@@ -164,7 +164,7 @@ born_status born__ref_linear_attention(born_call *c, const born_exec *x)
         j.decay = gate_side(&c->in[4], j.Hk, j.decay_each);
     }
     if (j.delta) j.beta = gate_side(&c->in[5], j.Hk, false);
-    if (j.B == 0 || j.blocks == 0) return BORN_OK;
+    if (j.B == 0 || j.blocks == 0 || (j.Dk == 0 && j.T == 0)) return BORN_OK;
     born__exec_for(x, j.B * j.Hk * j.blocks, 1, linear_part, &j);
     if (c->out_count > 1 && c->out[1].data) {
         born_attn_side dst = born__attn_side4(&c->out[1]);

@@ -114,8 +114,7 @@ born_status born__ref_fused_matmul(born_call *c, const born_exec *x)
     const born_fused_matmul_attrs *t = BORN_ATTRS_OF(fused_matmul, c);
     fused f = { .alpha = (float)t->alpha, .y = &c->out[0] };
     if (!fused_sizes(c->in, t, &f)) return born__fail(x->err, BORN_INTERNAL, "fused_matmul: shapes changed");
-    int64_t rows = f.M;
-    for (int d = 0; d < f.rank; d++) rows *= f.lead[d];
-    if (rows > 0 && f.N > 0) born__exec_for(x, rows, 1, fused_part, &f);
+    int64_t count = born__view_count(f.y);
+    if (count > 0) born__exec_for(x, count / f.N, 1, fused_part, &f);
     return BORN_OK;
 }

@@ -267,7 +267,7 @@ born_status born__ref_embed_layer_norm(born_call *c, const born_exec *x)
     BORN_TRY(check_ids(e.ids, e.words->dim[0], "id", x));
     BORN_TRY(check_ids(e.positions, e.places->dim[0], "position", x));
     BORN_TRY(check_ids(e.segments, e.parts ? e.parts->dim[0] : 0, "segment", x));
-    if (e.B * e.T * e.C > 0) born__exec_for(x, e.B * e.T, 4, embed_part, &e);
+    if (born__view_count(&c->out[0]) > 0) born__exec_for(x, e.B * e.T, 4, embed_part, &e);
     if (c->out_count > 1 && c->out[1].data) mask_index(born__has(c, 7) ? &in[7] : NULL, &c->out[1]);
     return BORN_OK;
 }

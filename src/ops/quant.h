@@ -1,5 +1,5 @@
-/* What the quantised operators share: reading 8-bit numbers of either sign by one loop, rounding and saturating, checks
-   of scale and zero point operands, and the geometry of windows (convolution, pooling) over up to three spatial dims. */
+/* What the quantised operators share: reading 8-bit numbers of either sign by one loop, rounding and saturating, and
+   checks of scale and zero point operands. */
 #ifndef BORN_OPS_QUANT_H
 #define BORN_OPS_QUANT_H
 #include "ops/ref.h"
@@ -53,25 +53,4 @@ void born__dynamic_range(const born_view *x, float *scale, int32_t *zero);
 void born__dynamic_apply(const born_exec *x, const born_view *y, const born_view *in, float scale, int32_t zero);
 
 #define BORN_DT_Q8 (BORN_DT(I8) | BORN_DT(U8))
-
-/* Windows: spatial dims in their order, missing ones in front with size 1. */
-typedef struct born_window { int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad[3]; } born_window;
-typedef struct born_window_spec {
-    int n;                                  /* spatial dims, 1 to 3 */
-    const int64_t *kernel;                  /* n sizes */
-    born_ints strides, dilations, pads;     /* empty: 1, 1, 0 */
-    int auto_pad;                           /* NOTSET SAME_UPPER SAME_LOWER VALID */
-    bool ceil_mode;
-} born_window_spec;
-born_status born__window_make(const born_window_spec *a, const int64_t *in, const char *op, born_window *w,
-                              born_error *err);
-/* The outputs [*lo, *hi) along dim d whose tap k lies inside the input. */
-static inline void born__window_valid(const born_window *w, int d, int64_t k, int64_t *lo, int64_t *hi)
-{
-    int64_t shift = k * w->dilation[d] - w->pad[d], s = w->stride[d];
-    *lo = shift < 0 ? (-shift + s - 1) / s : 0;
-    *hi = shift >= w->in[d] ? 0 : (w->in[d] - 1 - shift) / s + 1;
-    if (*hi > w->out[d]) *hi = w->out[d];
-    if (*lo > *hi) *lo = *hi;
-}
 #endif

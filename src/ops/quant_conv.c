@@ -1,5 +1,6 @@
 /* conv_integer and qlinear_conv. Each plane of results (one image, one output channel) is summed in 32 bits, wrapping,
    tap by tap; padding taps are skipped, which is the same as padding with the zero point. Planes are independent. */
+#include "ops/conv_window.h"
 #include "ops/quant.h"
 
 typedef struct conv_job {
@@ -38,17 +39,23 @@ static born_status conv_geometry(const born_view *x, const born_view *w, const b
                  born__shape_text(x->dim, x->rank, tx, sizeof tx), born__shape_text(w->dim, w->rank, tw, sizeof tw),
                  (long long)a->group);
     int n = x->rank - 2;
-    bool same = a->kernel_shape.count == 0 || a->kernel_shape.count == n;
-    for (int d = 0; same && d < a->kernel_shape.count; d++) same = a->kernel_shape.v[d] == w->dim[2 + d];
-    BORN_FAIL_IF(!same, err, BORN_SHAPE, "%s: kernel_shape differs from w %s", op,
-                 born__shape_text(w->dim, w->rank, tw, sizeof tw));
-    born_window_spec spec = { n, w->dim + 2, a->strides, a->dilations, a->pads, a->auto_pad, false };
-    BORN_TRY(born__window_make(&spec, x->dim + 2, op, win, err));
+    born_window_attrs spec = BORN_WINDOW_ATTRS(a, false);
+    BORN_TRY(born__window_fill(win, &spec, x, w, op, err));
     out->rank = x->rank;
     out->dim[0] = x->dim[0];
     out->dim[1] = w->dim[0];
     for (int d = 0; d < n; d++) out->dim[2 + d] = win->out[3 - n + d];
     return BORN_OK;
+}
+
+/* The results [*lo, *hi) along axis a whose tap k lies inside the input. */
+static void tap_results(const born_window *w, int a, int64_t k, int64_t *lo, int64_t *hi)
+{
+    int64_t shift = k * w->dilation[a] - w->pad[a], s = w->stride[a];
+    *lo = shift < 0 ? (-shift + s - 1) / s : 0;
+    *hi = shift >= w->in[a] ? 0 : (w->in[a] - 1 - shift) / s + 1;
+    if (*hi > w->out[a]) *hi = w->out[a];
+    if (*lo > *hi) *lo = *hi;
 }
 
 /* sums += wv * (x - x_zero) over all results whose tap (kd, kh, kw) lies inside the input plane. */
@@ -58,7 +65,7 @@ static void conv_tap(const conv_job *j, const char *plane, const int64_t *k, int
     int64_t lo[3], hi[3], first[3];
     int flip = born__q8_flip(j->x.dtype);
     for (int d = 0; d < 3; d++) {
-        born__window_valid(w, d, k[d], &lo[d], &hi[d]);
+        tap_results(w, d, k[d], &lo[d], &hi[d]);
         first[d] = k[d] * w->dilation[d] - w->pad[d];
     }
     int64_t step = w->stride[2] * j->x.stride[4];
@@ -130,8 +137,8 @@ static born_status conv_run(conv_job *j, const born_exec *x, const born_view *in
     j->wt = with_3_spatial(w);
     j->M = w->dim[0];
     j->group = a->group;
+    if (born__view_count(&j->c->out[0]) == 0) return BORN_OK;
     j->plane = j->w.out[0] * j->w.out[1] * j->w.out[2];
-    if (j->M == 0 || j->plane == 0) return BORN_OK;
     born__exec_for(x, in->dim[0] * j->M, 1, conv_part, j);
     return BORN_OK;
 }

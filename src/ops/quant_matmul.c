@@ -147,18 +147,10 @@ static void mm_part(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-static int64_t mm_rows(const mm_shape *s)
-{
-    int64_t rows = s->M;
-    for (int d = 0; d < s->rank; d++) rows *= s->lead[d];
-    return rows;
-}
-
 static void mm_run(mm_job *j, const born_exec *x)
 {
-    int64_t rows = mm_rows(&j->s), work = j->s.N * j->s.K / 65536 + 1;
-    if (rows == 0 || j->s.N == 0) return;
-    born__exec_for(x, rows, work > 64 ? 1 : 64 / work, mm_part, j);
+    int64_t count = born__view_count(&j->c->out[0]);
+    if (count > 0) born__exec_for(x, count / j->s.N, j->s.K > 4096 ? 1 : 8, mm_part, j);
 }
 
 /* The scratch of all but matmul_integer: sums of every row. */

@@ -1,5 +1,6 @@
 /* Average pooling of 8-bit tensors. Sums of a window are exact integers; the division, the change of scale and the
    rounding come once at the end. */
+#include "ops/conv_window.h"
 #include "ops/quant.h"
 
 static born_status pool_params(born_infer *f)
@@ -29,8 +30,9 @@ static born_status pool_window(const born_quant_pool_attrs *a, const born_view *
 {
     BORN_FAIL_IF(x->rank < 3 || a->kernel_shape.count != x->rank - 2, err, BORN_SHAPE,
                  "%s: kernel_shape has %lld sizes for x of rank %d", op, (long long)a->kernel_shape.count, x->rank);
-    born_window_spec spec = { x->rank - 2, a->kernel_shape.v, a->strides, { 0 }, a->pads, a->auto_pad, a->ceil_mode };
-    return born__window_make(&spec, x->dim + 2, op, w, err);
+    born_window_attrs spec = { .auto_pad = a->auto_pad, .ceil_mode = a->ceil_mode, .kernel = a->kernel_shape,
+                               .strides = a->strides, .pads = a->pads };
+    return born__window_fill(w, &spec, x, NULL, op, err);
 }
 
 born_status born__shape_qlinear_average_pool(born_infer *f)
@@ -105,8 +107,8 @@ static void pool_run(born_call *c, const born_exec *x, pool_job *j)
     j->y_scale = born__scale_of(c, 3);
     j->q = born__requant_for(c->out[0].dtype, born__zero_of(c, 4));
     j->n = j->x.rank - 2;
+    if (born__view_count(&c->out[0]) == 0) return;
     j->plane = j->w.out[0] * j->w.out[1] * j->w.out[2];
-    if (j->plane == 0 || j->x.dim[1] == 0) return;
     born__exec_for(x, j->x.dim[0] * j->x.dim[1], 1, pool_part, j);
 }
 
