@@ -136,9 +136,9 @@ BORN_API born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, 
 
 /* ---- gradients ----------------------------------------------------------------------------------------------------- */
 
-/// Asks for the gradient of x, a float that no recorded operator made, at every autodiff level of its chain. Returns x.
+/// Asks for the gradient of x, a float tensor, at every autodiff level of its chain up to x's own. Returns x.
 BORN_API born_tensor born_requires_grad(born_tensor x);
-/// A tensor with x's storage, known one level below the outermost autodiff that knows x: a constant for it.
+/// A tensor with x's storage that every autodiff takes for a constant (what stop_gradient means).
 BORN_API born_tensor born_detach(born_tensor x);
 /// Adds the gradient of `loss` (one float element) to every tensor it depends on that asked for it. On failure nothing
 /// changes but the chain's error: SHAPE, STATE (no autodiff, or a value it needs was overwritten), UNSUPPORTED.
@@ -159,6 +159,8 @@ BORN_API BORN_CHECK born_status born_trace_begin(born_backend *b, const born_ten
 /// Ends recording and gives the graph whose outputs are `out`.
 BORN_API BORN_CHECK born_status born_trace_end(born_backend *b, const born_tensor *out, int n_out, born_graph **graph,
                                                born_error *err);
+/// Frees a graph and sets *g to NULL; NULL allowed.
+BORN_API void born_graph_close(born_graph **g);
 
 BORN_C_END
 

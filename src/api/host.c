@@ -43,7 +43,8 @@ born_tensor(born_from)(born_backend *b, born_array a, born_dtype t, const born_s
     born_error err = { 0 };
     born_node *n = NULL;
     if (!b) return born__poison_lost();
-    return deliver(b->chain, from_array(b, &a, t, &n, &err), n, &err, at);
+    born_status s = from_array(b, &a, t, &n, &err);
+    return deliver(b->chain, s, n, &err, at);
 }
 
 static void fill(char *p, size_t size, int64_t count, const void *value)
@@ -77,7 +78,8 @@ born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v,
     born_error err = { 0 };
     born_node *n = NULL;
     if (!b) return born__poison_lost();
-    return deliver(b->chain, full(b, t, &shape, v, &n, &err), n, &err, at);
+    born_status s = full(b, t, &shape, v, &n, &err);
+    return deliver(b->chain, s, n, &err, at);
 }
 
 born_tensor born_number_like(born_tensor like, double v, const born_site *at)

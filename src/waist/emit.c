@@ -38,20 +38,13 @@ static const born_view *level_meta(born_emit *e, born_val v)
     return v ? &born__val_node(v)->view : &none;
 }
 
-static born_val level_own(born_level_emit *e, born_status s, born_node *n)
-{
-    (void)e;
-    if (s) return 0;
-    born__node_own(n);
-    return born__val(n);
-}
-
 static born_val level_scalar(born_emit *base, born_dtype t, double v)
 {
     born_level_emit *e = (born_level_emit *)base;
     born_node *n = NULL;
-    if (base->err.status) return 0;
-    return level_own(e, born__node_scalar(e->chain, t, v, &n, &base->err), n);
+    if (base->err.status || born__node_scalar(e->chain, t, v, &n, &base->err)) return 0;
+    born__node_own(n);
+    return born__val(n);
 }
 
 static born_val level_ints(born_emit *base, const int64_t *v, int count)
@@ -59,8 +52,9 @@ static born_val level_ints(born_emit *base, const int64_t *v, int count)
     born_level_emit *e = (born_level_emit *)base;
     born_node *n = NULL;
     int64_t dim = count;
-    if (base->err.status) return 0;
-    return level_own(e, born__node_from(e->chain, 0, BORN_I64, &dim, 1, v, &n, &base->err), n);
+    if (base->err.status || born__node_from(e->chain, 0, BORN_I64, &dim, 1, v, &n, &base->err)) return 0;
+    born__node_own(n);
+    return born__val(n);
 }
 
 void born__level_emit_init(born_level_emit *e, born_chain *c, int level, const born_site *at)

@@ -1,0 +1,50 @@
+/* Autodiff from inside: what it keeps per call (a record) and per tensor and level (a note). A record belongs to the
+   results of its call: it holds its operands' nodes, knows its results' only while they live, and dies with the last of
+   them. autodiff.c records, backward.c walks records backwards, gradients.c is the public side. */
+#ifndef BORN_DECOR_AUTODIFF_H
+#define BORN_DECOR_AUTODIFF_H
+#include "decor/blocks.h"
+#include "waist/chain.h"
+
+typedef struct ad_record {
+    const born_op *op;
+    void *attrs;
+    uint64_t serial;            /* calls in order: a record's operands have smaller ones */
+    uint64_t visit;             /* the last backward that met it */
+    struct ad_record *next;     /* that backward's list */
+    size_t bytes;               /* of this block, the arrays below included */
+    uint32_t refs;              /* living results */
+    int in_count, out_count;
+    born_node **in;             /* held; NULL: absent */
+    born_node **out;            /* not held; NULL: dead */
+    uint32_t *version;          /* of the storage of operands, then results, after the call */
+    born_site at;
+} ad_record;
+
+typedef struct ad_note {
+    ad_record *rec;             /* NULL: no recorded call made it */
+    int index;                  /* which of its results */
+    bool asked;                 /* somebody wants the gradient */
+    born_node *grad;            /* so far; held */
+    born_node *sum;             /* while backward runs: what has arrived; held */
+    struct ad_note *touched;    /* backward's list of notes with a sum */
+    bool listed;
+} ad_note;
+
+typedef struct ad_state {
+    born_blocks blocks;
+    uint64_t serial, visit;
+} ad_state;
+
+bool born__is_autodiff(const born_backend *link);
+/* The nearest autodiff at or below a level; NULL: none. */
+born_backend *born__autodiff_at(born_chain *c, int level);
+static inline ad_note *born__ad_note(const born_backend *link, const born_node *n)
+{
+    return n ? n->note[link->level - 1] : NULL;
+}
+static inline bool born__ad_wanted(const ad_note *note) { return note && (note->rec || note->asked); }
+/* The note of n, made if it has none; NULL: out of memory. */
+ad_note *born__ad_note_make(born_backend *link, born_node *n);
+born_status born__ad_backward(born_backend *link, born_node *loss, born_node *seed, born_error *err);
+#endif

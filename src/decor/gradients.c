@@ -1,0 +1,123 @@
+/* The public side of autodiff: asking for gradients, backward, reading and clearing them. */
+#include "base/error.h"
+#include "decor/autodiff.h"
+#include "tensor/view.h"
+
+static born_tensor poison_of(born_tensor x)
+{
+    born_node *n = born__handle_node(x);
+    return n && n->chain ? born__poison(n->chain) : born__poison_lost();
+}
+
+static born_status ask(born_node *n, born_error *err)
+{
+    born_chain *c = n->chain;
+    BORN_FAIL_IF(born__dtype_info(n->view.dtype)->cls != 'F', err, BORN_DTYPE, "requires_grad: %s has no gradient",
+                 born_dtype_name(n->view.dtype));
+    BORN_FAIL_IF(!born__autodiff_at(c, n->level), err, BORN_STATE,
+                 "requires_grad: no autodiff knows this tensor");
+    for (int level = 1; level <= n->level; level++)
+        if (born__is_autodiff(c->link[level]))
+            BORN_FAIL_IF(!born__ad_note_make(c->link[level], n), err, BORN_NOMEM, "requires_grad: out of memory");
+    for (int level = 1; level <= n->level; level++)
+        if (born__is_autodiff(c->link[level])) born__ad_note(c->link[level], n)->asked = true;
+    return BORN_OK;
+}
+
+born_tensor(born_requires_grad)(born_tensor x)
+{
+    born_error err = { 0 };
+    born_node *n;
+    if (born__handle_get(x, "requires_grad", &n)) return poison_of(x);
+    if (ask(n, &err) == BORN_OK) return x;
+    born__chain_fail(n->chain, &err, NULL);
+    return poison_of(x);
+}
+
+born_tensor(born_detach)(born_tensor x)
+{
+    born_error err = { 0 };
+    born_node *n;
+    if (born__handle_get(x, "detach", &n)) return poison_of(x);
+    int level = n->level;
+    for (int i = n->level; i > 0; i--)
+        if (born__is_autodiff(n->chain->link[i])) level = i - 1;
+    born_node *d = born__node_new(n->chain, level);
+    if (!d) {
+        born__fail(&err, BORN_NOMEM, "detach: out of memory");
+        born__chain_fail(n->chain, &err, NULL);
+        return poison_of(x);
+    }
+    d->view = n->view;
+    if (d->view.buffer) d->view.buffer->refs++;
+    born__node_own(d);
+    return born__node_handle(d);
+}
+
+static born_status seed_of(const born_node *n, born_node **out, born_error *err)
+{
+    const born_view *v = &n->view;
+    char shape[96];
+    uint64_t one = 0;
+    BORN_FAIL_IF(born__dtype_info(v->dtype)->cls != 'F', err, BORN_DTYPE, "backward: %s has no gradient",
+                 born_dtype_name(v->dtype));
+    BORN_FAIL_IF(born__view_count(v) != 1, err, BORN_SHAPE, "backward: the loss has shape %s, not one element",
+                 born__shape_text(v->dim, v->rank, shape, sizeof shape));
+    born__store_f64(v->dtype, &one, 1);
+    return born__node_from(n->chain, 0, v->dtype, v->dim, v->rank, &one, out, err);
+}
+
+static born_status backward(born_node *n, born_error *err)
+{
+    born_node *seed = NULL;
+    born_backend *link = born__autodiff_at(n->chain, n->level);
+    BORN_FAIL_IF(!link, err, BORN_STATE, "backward: no autodiff knows this tensor");
+    BORN_TRY(born__chain_alive(n->chain, err));
+    BORN_TRY(seed_of(n, &seed, err));
+    born_status s = born__ad_backward(link, n, seed, err);
+    born__node_unref(seed);
+    return s;
+}
+
+born_status(born_backward)(born_tensor loss)
+{
+    born_error err = { 0 };
+    born_node *n;
+    BORN_TRY(born__handle_get(loss, "backward", &n));
+    born_status s = backward(n, &err);
+    if (s) born__chain_fail(n->chain, &err, NULL);
+    return s;
+}
+
+born_tensor(born_grad_at)(born_backend *link, born_tensor x)
+{
+    born_node *n;
+    born_tensor none = { 0 };
+    if (born__handle_get(x, "grad", &n)) return poison_of(x);
+    if (!link || link->chain != n->chain || !born__is_autodiff(link)) return none;
+    ad_note *note = born__ad_note(link, n);
+    return note && note->grad ? born__node_handle(note->grad) : none;
+}
+
+born_tensor(born_grad_of)(born_tensor x)
+{
+    born_node *n;
+    born_tensor none = { 0 };
+    if (born__handle_get(x, "grad", &n)) return poison_of(x);
+    born_backend *link = born__autodiff_at(n->chain, n->level);
+    return link ? (born_grad_at)(link, x) : none;
+}
+
+void(born_grad_clear)(born_tensor x)
+{
+    born_node *n;
+    if (born__handle_get(x, "grad_clear", &n)) return;
+    for (int level = 1; level <= n->level; level++) {
+        born_backend *link = n->chain->link[level];
+        ad_note *note = born__is_autodiff(link) ? born__ad_note(link, n) : NULL;
+        if (!note) continue;
+        born_node *old = note->grad;
+        note->grad = NULL;
+        born__node_unref(old);
+    }
+}
