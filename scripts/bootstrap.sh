@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs the Debian packages that are missing for a purpose, as root or by sudo; otherwise prints the command.
+# usage: bootstrap.sh build|test|ci       build: compiler and cmake; test: also C++ and python3; ci: sanitizers, cross
+set -eu
+purpose=${1:-build}
+need=""
+want() {            # want PACKAGE COMMAND: the package is missing if the command is
+    command -v "$2" > /dev/null 2>&1 || need="$need $1"
+}
+want_file() {       # want_file PACKAGE PATH...
+    package=$1
+    shift
+    for f in "$@"; do
+        [ -e "$f" ] && return 0
+    done
+    need="$need $package"
+}
+want gcc cc
+want cmake cmake
+want_file libc6-dev /usr/include/stdio.h /usr/include/*/stdio.h
+# image and .npz input of the tool; it builds without them
+if command -v dpkg > /dev/null 2>&1; then
+    want_file zlib1g-dev /usr/include/zlib.h
+    want_file libpng-dev /usr/include/png.h
+    want_file libjpeg62-turbo-dev /usr/include/jpeglib.h
+fi
+case $purpose in
+build) ;;
+test | ci)
+    want g++ c++
+    want python3 python3
+    ;;
+*)
+    echo "usage: bootstrap.sh build|test|ci" >&2
+    exit 2
+    ;;
+esac
+if [ "$purpose" = ci ]; then
+    want ninja-build ninja
+    want clang-14 clang-14
+    want_file libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14*/lib/linux/libclang_rt.fuzzer-*.a
+    want llvm-14 llvm-symbolizer-14
+    want gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+    want_file libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h
+    want qemu-user-static qemu-aarch64-static
+fi
+[ -z "$need" ] && exit 0
+if ! command -v apt-get > /dev/null 2>&1; then
+    echo "born: please install what Debian calls:$need" >&2
+    exit 1
+fi
+install="apt-get install -y --no-install-recommends$need"
+if [ "$(id -u)" -eq 0 ]; then
+    as=""
+elif command -v sudo > /dev/null 2>&1 && sudo -n true 2> /dev/null; then
+    as="sudo"
+else
+    echo "born: packages are missing; please run:  sudo $install" >&2
+    exit 1
+fi
+echo "born: installing$need"
+export DEBIAN_FRONTEND=noninteractive
+$as apt-get update -qq || true
+$as env DEBIAN_FRONTEND=noninteractive $install
