@@ -115,7 +115,8 @@ void born__run_write(born_class as, born_dtype t, char *p, int64_t step, int64_t
         case BORN_F32: memcpy(p, &f, sizeof f); break;
         case BORN_F64: memcpy(p, &wide, sizeof wide); break;
         case BORN_F16: h = born__f32_to_f16(f); memcpy(p, &h, sizeof h); break;
-        default: h = born__f32_to_bf16(f); memcpy(p, &h, sizeof h); break;
+        case BORN_BF16: h = born__f32_to_bf16(f); memcpy(p, &h, sizeof h); break;
+        default: born__store_f64(t, p, wide); break;
         }
     }
 }

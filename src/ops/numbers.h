@@ -1,6 +1,6 @@
 /* Reading runs of elements of any number dtype into dense runs of one of four types, and back: what lets one loop per
    class serve every dtype and stride. Integers widen with their sign; on the way back they keep their low bits. Bytes
-   of bool read as 0 or 1. f16 and bf16 go through f32. */
+   of bool read as 0 or 1. f16 and bf16 go through f32. A float class may also read and write integers (saturating). */
 #ifndef BORN_OPS_NUMBERS_H
 #define BORN_OPS_NUMBERS_H
 #include <born/tensor.h>
