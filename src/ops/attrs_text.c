@@ -290,7 +290,7 @@ static born_status item_i64(source *s, void *p) { return get_i64(s, p); }
 static born_status item_string(source *s, void *p) { return get_string(s, p); }
 static born_status item_f32(source *s, void *p)
 {
-    double v;
+    double v = 0;
     BORN_TRY(get_f64(s, &v));
     *(float *)p = (float)v;
     return BORN_OK;
@@ -299,7 +299,7 @@ static born_status item_f32(source *s, void *p)
 static born_status get_array(source *s, const born_array **out)
 {
     born_array a = { 0 };
-    int64_t *dim = NULL, rank, count, bytes;
+    int64_t *dim = NULL, rank = 0, count, bytes;
     BORN_TRY(get_dtype(s, &a.dtype));
     BORN_TRY(get_list(s, sizeof *dim, item_i64, (void **)&dim, &rank));
     if (rank > BORN_MAX_RANK) return bad(s, "a rank of at most 8");

@@ -66,7 +66,7 @@ TEST(dtype_halves_widen_exactly_and_return)
             if (want != want) {
                 wrong += f == f || (back & 0x7fff) <= kind->infinity;
             } else {
-                wrong += (double)f != want || signbit(f) != (h >> 15 & 1) || back != h;
+                wrong += (double)f != want || (signbit(f) != 0) != (h >= 0x8000) || back != h;
             }
         }
         CHECK_INT(wrong, 0);
