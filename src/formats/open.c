@@ -19,7 +19,7 @@ static void source_close(void *p)
 {
     born_source *s = p;
 
-    born__onnx_files_free(s->files);
+    born__onnx_files_free(&s->files);
     born__filemap_close(&s->map);
     born__free(s);
 }

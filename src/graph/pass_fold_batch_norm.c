@@ -1,13 +1,12 @@
-/* Batch norm at inference is a multiplication and an addition per channel; both go into the weight and bias of the
-   convolution before it (Jacob et al. 2018, section 3.2). The weights round once more, so the pass is approximate. */
+/* Batch norm at inference is a multiplication and an addition per channel: scale and bias of the convolution before it
+   (Jacob et al. 2018, section 3.2, without touching the weights, so none are copied). x * s + t rounds otherwise than
+   (x - mean) * s + bias, so the pass is approximate. */
 #include <math.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/patterns.h"
-#include "tensor/view.h"
 
 static bool channel_const(const born_edit *e, born_vid v, int64_t channels)
 {
@@ -29,70 +28,67 @@ static double epsilon_of(const born_gnode *n)
     return 1e-5;
 }
 
-/* A new f32 constant of these dims; its bytes are the caller's to fill. */
-static born_status new_const(born_edit *e, const int64_t *dim, int rank, float **data, born_vid *out)
+/* A new f32 constant [count]; its bytes are the caller's to fill. */
+static born_status new_const(born_edit *e, int64_t count, float **data, born_vid *out)
 {
-    born_graph *g = e->g;
-    int64_t count;
-
-    BORN_FAIL_IF(!born__shape_count(dim, rank, &count), e->err, BORN_FORMAT, "graph: sizes overflow");
-    float *p = born__alloc((size_t)count * sizeof *p + 1);
-    if (!p || !born__grow((void **)&g->owned, &g->owned_cap, g->owned_count + 1, sizeof *g->owned)) {
-        born__free(p);
-        return born__fail(e->err, BORN_NOMEM, "graph: out of memory");
-    }
-    g->owned[g->owned_count++] = p;
+    *data = born__arena_alloc(&e->g->arena, (size_t)count * sizeof **data + 1);
+    BORN_FAIL_IF(!*data, e->err, BORN_NOMEM, "graph: out of memory");
     BORN_TRY(born__edit_new_value(e, NULL, out));
-    born_value *v = &g->value[*out];
+    born_value *v = &e->g->value[*out];
     v->dtype = BORN_F32;
-    v->rank = rank;
-    for (int i = 0; i < rank; i++) v->dim[i] = dim[i];
-    v->data = p;
-    v->bytes = (size_t)count * sizeof *p;
+    v->rank = 1;
+    v->dim[0] = count;
+    v->data = *data;
+    v->bytes = (size_t)count * sizeof **data;
     v->constant = true;
-    *data = p;
     return BORN_OK;
 }
 
-static born_status fold(born_edit *e, int32_t conv, int32_t norm, const born_pattern *p, int bias_slot)
+/* bias_slot < scale_slot: the operands of the convolution that take shift and scale. */
+static born_status fold(born_edit *e, int32_t conv, int32_t norm, int64_t channels, int bias_slot, int scale_slot)
 {
     born_gnode *c = born__edit_node(e, conv), *b = born__edit_node(e, norm);
-    const born_value w = *born__edit_const(e, c->in[p->a]);
-    int64_t channels = w.dim[0], inner = 1;
     double eps = epsilon_of(b);
-    float *nw, *nb;
-    born_vid vw, vb;
+    float *s, *t;
+    born_vid vs, vt;
 
-    for (int i = 1; i < w.rank; i++) inner *= w.dim[i];
-    BORN_TRY(new_const(e, w.dim, w.rank, &nw, &vw));
-    BORN_TRY(new_const(e, w.dim, 1, &nb, &vb));
+    BORN_TRY(new_const(e, channels, &s, &vs));
+    BORN_TRY(new_const(e, channels, &t, &vt));
     const born_value *scale = born__edit_const(e, b->in[1]), *shift = born__edit_const(e, b->in[2]);
     const born_value *mean = born__edit_const(e, b->in[3]), *var = born__edit_const(e, b->in[4]);
     const born_value *old = bias_slot < c->in_count ? born__edit_const(e, c->in[bias_slot]) : NULL;
     for (int64_t i = 0; i < channels; i++) {
-        float s = (float)((double)at(scale, i) / sqrt((double)at(var, i) + eps));
-        const float *from = (const float *)w.data + (w.splat ? 0 : i * inner);
-        for (int64_t k = 0; k < inner; k++) nw[i * inner + k] = from[w.splat ? 0 : k] * s;
-        nb[i] = (float)((double)at(shift, i) + ((old ? (double)at(old, i) : 0.0) - (double)at(mean, i)) * (double)s);
+        double m = (double)at(scale, i) / sqrt((double)at(var, i) + eps);
+        s[i] = (float)m;
+        t[i] = (float)((double)at(shift, i) + ((old ? (double)at(old, i) : 0.0) - (double)at(mean, i)) * m);
     }
-    if (c->in_count <= bias_slot) {
-        born_vid *in = born__arena_alloc(&e->g->arena, (size_t)(bias_slot + 1) * sizeof *in);
-        BORN_FAIL_IF(!in, e->err, BORN_NOMEM, "graph: out of memory");
-        for (int i = 0; i <= bias_slot; i++) in[i] = i < c->in_count ? c->in[i] : -1;
-        c->in = in;
-        c->in_count = bias_slot + 1;
-    }
+    born_vid *in = born__arena_alloc(&e->g->arena, (size_t)(scale_slot + 1) * sizeof *in);
+    BORN_FAIL_IF(!in, e->err, BORN_NOMEM, "graph: out of memory");
+    for (int i = 0; i <= scale_slot; i++) in[i] = i < c->in_count ? c->in[i] : -1;
+    c->in = in;
+    c->in_count = scale_slot + 1;
     born__edit_kill(e, norm);
-    born__edit_set_input(e, conv, p->a, vw);
-    born__edit_set_input(e, conv, bias_slot, vb);
+    born__edit_set_input(e, conv, bias_slot, vt);
+    born__edit_set_input(e, conv, scale_slot, vs);
     born__edit_replace(e, b->out[0], c->out[0]);
     return BORN_OK;
 }
 
+/* The convolution's channels as its weight says; -1 where it is not a constant f32 weight. */
+static int64_t channels_of(const born_edit *e, const born_gnode *c)
+{
+    const born_value *w = c->in_count > 1 ? born__edit_const(e, c->in[1]) : NULL;
+
+    return w && w->dtype == BORN_F32 && w->rank >= 1 ? w->dim[0] : -1;
+}
+
+static bool absent(const born_gnode *n, int i)
+{
+    return i >= n->in_count || n->in[i] < 0;
+}
+
 born_status pass_fold_batch_norm(born_edit *e)
 {
-    size_t made = 0;
-
     for (size_t k = 0; k < e->g->node_count; k++) {
         born_gnode *b = born__edit_node(e, (int32_t)k);
         const born_pattern *p = born__pattern(BORN_PATTERN_NORM, b->op->id);
@@ -103,17 +99,13 @@ born_status pass_fold_batch_norm(born_edit *e)
         if (!ep || e->dead[from] || e->g->node[from].op->id != p->other || born__edit_only_reader(e, b->in[0]) != (int32_t)k)
             continue;
         const born_gnode *c = born__edit_node(e, from);
-        const born_value *w = born__edit_const(e, c->in[p->a]);
-        if (!w || w->dtype != BORN_F32 || w->rank < 1 || (ep->b < c->in_count && c->in[ep->b] >= 0)) continue;
-        if (ep->a < c->in_count && c->in[ep->a] >= 0 && !channel_const(e, c->in[ep->a], w->dim[0])) continue;
+        int64_t channels = channels_of(e, c);
+        if (channels < 1 || !absent(c, ep->b) || !absent(c, p->a)) continue;
+        if (!absent(c, ep->a) && !channel_const(e, c->in[ep->a], channels)) continue;
         bool fits = true;
-        for (int i = 1; i <= 4; i++) fits &= channel_const(e, b->in[i], w->dim[0]);
+        for (int i = 1; i <= 4; i++) fits &= channel_const(e, b->in[i], channels);
         for (int i = 1; i < b->out_count; i++) fits &= b->out[i] < 0 || !e->uses[b->out[i]];
-        int64_t count;
-        if (!fits || !born__shape_count(w->dim, w->rank, &count)) continue;
-        made += (size_t)count * sizeof(float);
-        if (made > e->ctx->max_bytes) continue;
-        BORN_TRY(fold(e, from, (int32_t)k, p, ep->a));
+        if (fits) BORN_TRY(fold(e, from, (int32_t)k, channels, ep->a, p->a));
     }
     return BORN_OK;
 }

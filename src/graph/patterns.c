@@ -4,7 +4,7 @@
 static const born_pattern rows[] = {
 #define EPILOGUE(op, bias, residual, channel) { BORN_PATTERN_EPILOGUE, BORN_OP_##op, 0, bias, residual, channel },
 #define ADDS(op) { BORN_PATTERN_ADDS, BORN_OP_##op, 0, 0, 0, 0 },
-#define NORM(op, product, weight, axis) { BORN_PATTERN_NORM, BORN_OP_##op, BORN_OP_##product, weight, axis, 0 },
+#define NORM(op, product, scale) { BORN_PATTERN_NORM, BORN_OP_##op, BORN_OP_##product, scale, 0, 0 },
 #define IDENTITY(op) { BORN_PATTERN_IDENTITY, BORN_OP_##op, 0, 0, 0, 0 },
 #define SPLAT(op) { BORN_PATTERN_SPLAT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SEED(op) { BORN_PATTERN_SEED, BORN_OP_##op, 0, 0, 0, 0 },

@@ -15,12 +15,12 @@ typedef struct conv_job {
     int64_t cg, mg;                 /* channels and result channels of a group */
     int64_t terms;                  /* kernel positions * cg */
     int64_t lanes, blocks;          /* of a panel; panels of a group */
-    char *x, *w, *y, *bias, *residual;
+    char *x, *w, *y, *bias, *residual, *scale;
     int64_t xn, xc, xs[3];          /* steps in bytes: batch, channel, space */
     int64_t yn, yc, ys[3];
     int64_t rn, rc, rs[3];          /* of the residual */
     int64_t wg, wm, wc, ws[3];      /* of the weight: group, result channel, channel, kernel */
-    int64_t bias_step;
+    int64_t bias_step, scale_step;
     void *packed;                   /* [groups][blocks][terms][lanes] */
 } conv_job;
 
@@ -81,6 +81,10 @@ static void conv_describe(const born_call *c, conv_job *j)
     if (born__has(c, 2)) {
         j->bias = c->in[2].data;
         j->bias_step = c->in[2].stride[0] * size;
+    }
+    if (!j->transposed && born__has(c, 4)) {
+        j->scale = c->in[4].data;
+        j->scale_step = c->in[4].stride[0] * size;
     }
     if (born__has(c, 3)) {
         const born_view *r = &c->in[3];

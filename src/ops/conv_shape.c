@@ -2,7 +2,7 @@
    checked here: sizes that agree, groups that divide, windows that fit. */
 #include "ops/conv_window.h"
 
-/* Bias and residual, the operands behind the weight; the result's dims are set. */
+/* Bias, residual and scale, the operands behind the weight; the result's dims are set. */
 static born_status check_epilogue(born_infer *f, int64_t channels, int64_t activation)
 {
     if (born__infer_has(f, 2) && (f->in[2].rank != 1 || f->in[2].dim[0] != channels))
@@ -15,6 +15,9 @@ static born_status check_epilogue(born_infer *f, int64_t channels, int64_t activ
             return born__infer_fail(f, BORN_SHAPE, "residual is %s where the result is %s", born__infer_shape(f, 3),
                                     born__shape_text(f->out[0].dim, f->out[0].rank, (char[96]){ 0 }, 96));
     }
+    if (f->op->id == BORN_OP_CONV && born__infer_has(f, 4) && (f->in[4].rank != 1 || f->in[4].dim[0] != channels))
+        return born__infer_fail(f, BORN_SHAPE, "scale is %s where [%lld] is needed", born__infer_shape(f, 4),
+                                (long long)channels);
     return born__activation_check(f, activation);
 }
 

@@ -1,5 +1,5 @@
 /* What follows a product, applied to finished rows while they are in cache, in this order, each step rounded: scale,
-   bias (scaled), residual, activation. Shared by matrix products and convolutions. */
+   column scale, bias (scaled), residual, activation. Shared by matrix products and convolutions. */
 #ifndef BORN_CPU_EPILOGUE_H
 #define BORN_CPU_EPILOGUE_H
 #include <stdbool.h>
@@ -9,6 +9,8 @@ typedef struct born_epilogue {
     bool scaled, has_bias, bias_scaled, has_residual;
     float scale, bias_scale;
     const float *bias, *residual;
+    const float *column_scale;          /* per column, before the bias (conv operand 4); NULL: none. Needs has_bias and
+                                           bias_col 1: its place for a row is that of the bias */
     int64_t bias_col, residual_col;     /* distance of columns in floats; rows are given with each call */
     uint16_t activation;                /* op id of a unary row; 0: none */
     double param[2];

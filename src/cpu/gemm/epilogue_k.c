@@ -32,6 +32,7 @@ BORN_INLINE void scatter(float *p, int64_t step, v16 v, int64_t n)
 BORN_INLINE v16 finish(const born_epilogue *e, v16 v, const float *bias, const float *residual, int64_t n)
 {
     if (e->scaled) v = v_mul(v_set(e->scale), v);
+    if (e->column_scale) v = v_mul(v, gather(e->column_scale + (bias - e->bias), 1, n));
     if (e->has_bias) {
         v16 b = gather(bias, e->bias_col, n);
         v = v_add(v, e->bias_scaled ? v_mul(v_set(e->bias_scale), b) : b);
