@@ -1,48 +1,23 @@
-/* The fused normalisations of com.microsoft: skip_layer_norm, skip_rms_norm, simplified_layer_norm, embed_layer_norm.
-   Rows are independent. Sums over a row follow law (b) of the design: element i to lane i % 16 of accumulator
-   i / 16 % 4, a fixed tree, chunks of 4,096 joined by a binary tree; variance takes two passes. */
+/* The fused normalisations of com.microsoft: skip_layer_norm, skip_rms_norm, embed_layer_norm. Rows are
+   independent. Sums over a row follow law (b) of the design (lane_sum.h); variance takes two passes. */
 #include <math.h>
 
+#include "ops/lane_sum.h"
 #include "ops/ref.h"
 
-enum { CHUNK = 4096 };
 typedef enum term { TERM_X, TERM_CENTRED, TERM_SQUARE } term;   /* x, (x - mean)^2, x^2 */
 
 static float *at(const char *p, int64_t step, int64_t i) { return (float *)(uintptr_t)(p + i * step); }
 
-static float chunk_sum(const char *p, int64_t step, int64_t n, term kind, float mean)
+static float row_sum(const char *p, int64_t step, int64_t n, term kind, float mean)
 {
-    float acc[64] = { 0 };
+    born_lanes s = { 0 };
     for (int64_t i = 0; i < n; i++) {
         float v = *at(p, step, i);
         if (kind == TERM_CENTRED) v -= mean;
-        acc[i % 64] += kind == TERM_X ? v : v * v;
+        born__lanes_add(&s, kind == TERM_X ? v : v * v);
     }
-    for (int l = 0; l < 16; l++) acc[l] = (acc[l] + acc[16 + l]) + (acc[32 + l] + acc[48 + l]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) acc[l] += acc[l + half];
-    return acc[0];
-}
-
-static float row_sum(const char *p, int64_t step, int64_t n, term kind, float mean)
-{
-    float level[64];            /* level[k] holds 2^k chunks; which levels are filled are the bits of `full` */
-    uint64_t full = 0;
-    for (int64_t i = 0; i < n; i += CHUNK) {
-        float s = chunk_sum(p + i * step, step, n - i < CHUNK ? n - i : CHUNK, kind, mean);
-        int k = 0;
-        for (; full >> k & 1u; k++) s = level[k] + s;
-        level[k] = s;
-        full += 1;
-    }
-    float s = 0;
-    bool any = false;
-    for (int k = 0; k < 64; k++) {
-        if (!(full >> k & 1u)) continue;
-        s = any ? level[k] + s : level[k];
-        any = true;
-    }
-    return s;
+    return born__lanes_end(&s);
 }
 
 /* What is normalised along the last dim: y rows hold x when this starts. gamma, beta dense or strided [C]. */
