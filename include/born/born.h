@@ -6,5 +6,12 @@
 #include "device.h"
 #include "model.h"
 #include "op_elementwise.h"
+#include "op_index.h"
+#include "op_linear.h"
+#include "op_llm.h"
+#include "op_nn.h"
+#include "op_quant.h"
+#include "op_reduce.h"
+#include "op_shape.h"
 #include "tensor.h"
 #endif

@@ -3,7 +3,9 @@
    f32 and rounded; integers wrap. NaN and infinities propagate. Each has a gradient unless its text says "no gradient".
    How rows and selectors work: op_forms.h. */
 #if !defined(BORN_OP_ELEMENTWISE_H) || defined(BORN__READ_ROWS)
+#ifndef BORN_OP_ELEMENTWISE_H
 #define BORN_OP_ELEMENTWISE_H
+#endif
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
 #pragma GCC system_header
 #endif

@@ -61,4 +61,12 @@
 #define BORN_OP5X(name, SET, params, args)
 #define BORN_OP1RX(name, SET, R, params, args)
 #define BORN_OPANY(name, params, args)
+#define BORN_OPIDX1(name, SET, params, args)
+#define BORN_OPIDX2A(name, SET, set)                                                                                  \
+    born_tensor(born_##name)(born_tensor a, born_tensor i, born_tensor b, const born_##set##_attrs *attrs,            \
+                             const born_site *at)                                                                     \
+    CALL(name, 3, attrs, a, i, b)
+#define BORN_OPLIST(name, params, args)
+#define BORN_OPSPLIT(name, params, args)
+#define BORN_OPMAKE(name, params, args)
 #include "api/op_rows.h"

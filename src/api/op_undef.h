@@ -22,3 +22,8 @@
 #undef BORN_OPWHERE
 #undef BORN_OPCAST
 #undef BORN_OPANY
+#undef BORN_OPIDX1
+#undef BORN_OPIDX2A
+#undef BORN_OPLIST
+#undef BORN_OPSPLIT
+#undef BORN_OPMAKE
