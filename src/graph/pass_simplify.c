@@ -53,7 +53,7 @@ born_status pass_merge_common(born_edit *e)
         born_gnode *n = born__edit_node(e, (int32_t)k);
 
         if (e->dead[k] || (n->op->props & (BORN_P_EFFECT | BORN_P_CONTROL))) continue;
-        size_t at = node_hash(n) & (cap - 1);
+        size_t at = (size_t)node_hash(n) & (cap - 1);
         while (table[at] && !node_equal(&e->g->node[table[at] - 1], n)) at = (at + 1) & (cap - 1);
         if (!table[at]) {
             table[at] = (int32_t)k + 1;
