@@ -288,7 +288,7 @@ int bench_ops(const char *words, const cli_common *c, double seconds)
     }
     for (int i = 0; i < ROWS; i++) {
         born_error err = { .status = BORN_OK };
-        measured m;
+        measured m = { 0, 0, 0 };
         if (!wanted(rows[i].name, words)) continue;
         found++;
         if (measure(&rows[i], c, seconds, &m, &err))
