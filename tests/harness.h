@@ -40,11 +40,18 @@ static inline bool harness_text_equal(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+static inline void harness_add(const char *name, void (*run)(void))
+{
+    if (harness_count == HARNESS_MOST_TESTS) return;
+    harness_tests[harness_count].name = name;
+    harness_tests[harness_count++].run = run;
+}
+
 #define TEST(name)                                                                                                    \
     static void test_##name(void);                                                                                    \
     __attribute__((constructor)) static void harness_add_##name(void)                                                 \
     {                                                                                                                 \
-        if (harness_count < HARNESS_MOST_TESTS) harness_tests[harness_count++] = (harness_test){ #name, test_##name }; \
+        harness_add(#name, test_##name);                                                                              \
     }                                                                                                                 \
     static void test_##name(void)
 

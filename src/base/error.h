@@ -14,8 +14,13 @@ void born__error_prefix(born_error *err, const char *fmt, ...) BORN_PRINTF(2, 3)
         born_status born__st = (expr);                                                                                \
         if (born__st != BORN_OK) return born__st;                                                                     \
     } while (0)
+/* The status is returned by name, so that the compiler knows it is not OK where it is inlined. */
 #define BORN_FAIL_IF(cond, err, status, ...)                                                                          \
     do {                                                                                                              \
-        if (cond) return born__fail((err), (status), __VA_ARGS__);                                                    \
+        if (cond) {                                                                                                   \
+            born_status born__why = (status);                                                                         \
+            (void)born__fail((err), born__why, __VA_ARGS__);                                                          \
+            return born__why;                                                                                         \
+        }                                                                                                             \
     } while (0)
 #endif
