@@ -1,0 +1,160 @@
+/* Reference kernels of rnn, gru and lstm (docs/decisions/0004-recurrent-order.md). For each direction: the products of
+   all steps with w at once, then step by step the products with r and the cell. Products are chains as in matmul; 16
+   results advance together, from panels [k][16] of the weights where there are steps enough to pay for packing. */
+#include <math.h>
+
+#include "ops/lane1.h"
+#include "ops/rnn_job.h"
+
+enum { RNN_LANES = 16, RNN_CUT = 1024, RNN_PACK_ROWS = 4 };
+
+#define exp_f64 exp
+#define expm1_f64 expm1
+#define log1p_f64 log1p
+#define tanh_f64 tanh
+static inline double sigmoid_f64(double x)
+{
+    double e = exp(-fabs(x));
+    return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/* Products of `count` rows of a (dense, `terms` long, or by strides) with rows of a matrix. */
+typedef struct rnn_product {
+    const char *a;              /* row i at a + (i / split) * outer + (i % split) * inner elements */
+    int64_t split, outer, inner, step, terms, count;
+    const char *m;              /* the matrix: row and column strides in elements; or panels */
+    int64_t row, col, rows;
+    const void *panels;         /* NULL: not packed */
+    void *out;                  /* row i at i * out_row */
+    int64_t out_row;
+    const char *bias;           /* added to the results; NULL: none */
+    int64_t bias_step;
+} rnn_product;
+
+/* The length of sequence b. Lengths are data: what is outside [0, steps] is cut. */
+static int64_t rnn_length(const born_rnn_job *j, int64_t b)
+{
+    if (!born__has(j->call, 4)) return j->steps;
+    int64_t n = born__at_i64(&j->call->in[4], b);
+    return n < 0 ? 0 : n > j->steps ? j->steps : n;
+}
+
+#define BORN_EACH "ops/rnn_product.inc"
+#include "ops/each_float.inc"
+#define BORN_EACH "ops/rnn_cell.inc"
+#include "ops/each_float.inc"
+
+static born_rnn_operand operand(const born_view *v, int t, int d, int b, int h)
+{
+    born_rnn_operand o = { .data = v->data };
+    if (t >= 0) o.t = v->stride[t];
+    if (d >= 0) o.d = v->stride[d];
+    if (b >= 0) o.b = v->stride[b];
+    if (h >= 0) o.h = v->stride[h];
+    return o;
+}
+
+static born_rnn_operand input(const born_call *c, int i, int d, int b, int h)
+{
+    return born__has(c, i) ? operand(&c->in[i], -1, d, b, h) : (born_rnn_operand){ 0 };
+}
+
+static born_rnn_operand result(const born_call *c, int i, int t, int d, int b, int h)
+{
+    bool wanted = i < c->out_count && c->out[i].dtype != BORN_DTYPE_NONE && c->out[i].data;
+    return wanted ? operand(&c->out[i], t, d, b, h) : (born_rnn_operand){ 0 };
+}
+
+static void describe(const born_call *c, born_rnn_job *j)
+{
+    born_rnn_attrs_all a = born__rnn_attrs(c->op, c->attrs);
+    int first = a.layout ? 1 : 0, second = a.layout ? 0 : 1;    /* time and batch of x; direction and batch of states */
+    *j = (born_rnn_job){ .call = c, .kind = c->op->id, .gates = a.gates, .clip = a.clip,
+                         .linear_before_reset = a.linear_before_reset, .input_forget = a.input_forget };
+    (void)born__rnn_activations(&a, j->act, c->op->name, NULL);
+    j->steps = c->in[0].dim[first];
+    j->batch = c->in[0].dim[second];
+    j->inputs = c->in[0].dim[2];
+    j->hidden = c->in[2].dim[2];
+    j->directions = c->in[2].dim[0];
+    j->x = operand(&c->in[0], first, -1, second, 2);
+    j->w = operand(&c->in[1], -1, 0, 1, 2);
+    j->r = operand(&c->in[2], -1, 0, 1, 2);
+    j->bias = input(c, 3, 0, -1, 1);
+    j->h0 = input(c, 5, first, second, 2);
+    if (a.gates == 4) {
+        j->c0 = input(c, 6, first, second, 2);
+        j->peep = input(c, 7, 0, -1, 1);
+    }
+    j->y = a.layout ? result(c, 0, 1, 2, 0, 3) : result(c, 0, 0, 1, 2, 3);
+    j->yh = result(c, 1, -1, first, second, 2);
+    if (a.gates == 4) j->yc = result(c, 2, -1, first, second, 2);
+    j->pack = j->batch > 0 && (j->batch >= RNN_PACK_ROWS || j->steps >= (RNN_PACK_ROWS + j->batch - 1) / j->batch);
+}
+
+static bool take(size_t *total, int64_t rows, int64_t cols, size_t size, size_t *at)
+{
+    size_t n;
+    *at = *total;
+    bool fits = (uint64_t)rows <= SIZE_MAX && (uint64_t)cols <= SIZE_MAX && born__mul_size((size_t)rows, (size_t)cols, &n) &&
+                born__mul_size(n, size, &n) && born__add_size(n, 63, &n) && born__add_size(*total, n & ~(size_t)63, total);
+    return fits;
+}
+
+static int64_t padded(int64_t rows) { return (rows + RNN_LANES - 1) / RNN_LANES * RNN_LANES; }
+
+/* Lays the scratch out behind base; SIZE_MAX where it cannot be. */
+static size_t lay_out(born_rnn_job *j, char *base)
+{
+    size_t total = 0, at[8] = { 0 }, size = (size_t)born__elem_size(&j->call->in[0]);
+    int64_t rows = j->gates * j->hidden, cells;
+    bool split = j->kind == BORN_OP_GRU && !j->linear_before_reset;
+    bool fits = born__mul_i64(j->steps, j->batch, &cells) && take(&total, cells, rows, size, &at[0]) &&
+                take(&total, j->batch, rows, size, &at[1]) && take(&total, j->batch, j->hidden, size, &at[2]) &&
+                take(&total, j->batch, j->hidden, size, &at[3]) && take(&total, j->batch, j->hidden, size, &at[4]);
+    if (fits && j->pack)
+        fits = take(&total, padded(rows), j->inputs, size, &at[5]) &&
+               take(&total, padded(split ? rows - j->hidden : rows), j->hidden, size, &at[6]) &&
+               take(&total, split ? padded(j->hidden) : 0, j->hidden, size, &at[7]);
+    if (!fits) return SIZE_MAX;
+    if (!base) return total;
+    j->xg = base + at[0];
+    j->hg = base + at[1];
+    j->h = base + at[2];
+    j->c = base + at[3];
+    j->rh = base + at[4];
+    if (!j->pack) return total;
+    j->packed_w = base + at[5];
+    j->packed_r = base + at[6];
+    j->packed_n = base + at[7];
+    return total;
+}
+
+static size_t scratch(const born_call *c)
+{
+    born_rnn_job j;
+    describe(c, &j);
+    return lay_out(&j, NULL);
+}
+
+size_t born__scratch_rnn(const born_call *c) { return scratch(c); }
+size_t born__scratch_gru(const born_call *c) { return scratch(c); }
+size_t born__scratch_lstm(const born_call *c) { return scratch(c); }
+
+static born_status run(const born_call *c, const born_exec *x)
+{
+    born_rnn_job j;
+    describe(c, &j);
+    BORN_FAIL_IF(x->scratch_bytes < lay_out(&j, NULL), x->err, BORN_INTERNAL, "%s: scratch is too small", c->op->name);
+    (void)lay_out(&j, x->scratch);
+    void (*direction)(const born_rnn_job *, const born_exec *, int64_t) =
+        BORN_PICK_FLOAT(c->in[0].dtype, rnn_direction);
+    if (!direction) return born__no_body(c, x);
+    if (j.batch == 0 || j.hidden == 0) return BORN_OK;
+    for (int64_t d = 0; d < j.directions; d++) direction(&j, x, d);
+    return BORN_OK;
+}
+
+born_status born__ref_rnn(born_call *c, const born_exec *x) { return run(c, x); }
+born_status born__ref_gru(born_call *c, const born_exec *x) { return run(c, x); }
+born_status born__ref_lstm(born_call *c, const born_exec *x) { return run(c, x); }
