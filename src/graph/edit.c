@@ -144,7 +144,7 @@ born_status born__host_run(born_call *c, born_error *err)
 
     BORN_FAIL_IF(!c->op->ref || (c->op->props & (BORN_P_CONTROL | BORN_P_EFFECT)), err, BORN_UNSUPPORTED,
                  "%s: cannot be computed on the host", c->op->name);
-    if (!(c->op->props & (BORN_P_HALF | BORN_P_BY_SIZE)))
+    if (!(c->op->props & (BORN_P_HALF | BORN_P_BY_SIZE | BORN_P_META)))
         for (int i = 0; i < c->in_count + c->out_count; i++) {
             born_dtype t = i < c->in_count ? c->in[i].dtype : c->out[i - c->in_count].dtype;
             BORN_FAIL_IF(t == BORN_F16 || t == BORN_BF16, err, BORN_UNSUPPORTED, "%s: half floats are left to the leaf",
