@@ -14,4 +14,5 @@
 #include "op_reduce.h"
 #include "op_shape.h"
 #include "tensor.h"
+#include "trace.h"
 #endif

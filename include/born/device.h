@@ -12,7 +12,6 @@ BORN_C_BEGIN
 
 typedef struct born_backend born_backend;
 typedef struct born_device born_device;
-typedef struct born_graph born_graph;
 
 /// Options of the CPU. Zero is the default everywhere.
 typedef struct born_cpu_desc {
@@ -150,17 +149,6 @@ BORN_API born_tensor born_grad_of(born_tensor x);
 BORN_API born_tensor born_grad_at(born_backend *link, born_tensor x);
 /// Forgets x's gradients at all levels.
 BORN_API void born_grad_clear(born_tensor x);
-
-/* ---- traces -------------------------------------------------------------------------------------------------------- */
-
-/// Begins recording what runs on b's trace level: `in` become the graph's inputs, every other tensor used a constant.
-/// Until the end, reading a value that depends on an input is STATE. One recording at a time.
-BORN_API BORN_CHECK born_status born_trace_begin(born_backend *b, const born_tensor *in, int n_in, born_error *err);
-/// Ends recording and gives the graph whose outputs are `out`.
-BORN_API BORN_CHECK born_status born_trace_end(born_backend *b, const born_tensor *out, int n_out, born_graph **graph,
-                                               born_error *err);
-/// Frees a graph and sets *g to NULL; NULL allowed.
-BORN_API void born_graph_close(born_graph **g);
 
 BORN_C_END
 

@@ -71,7 +71,6 @@ static born_status check_rule(const born_call *c, born_error *err)
 static born_status check_results(const born_call *c, const born_view *bound, born_error *err)
 {
     for (int i = 0; i < c->out_count; i++) {
-        BORN_TRY(check_view(&c->out[i], c->op->name, "result", i, err));
         BORN_FAIL_IF(!c->out[i].buffer && !c->out[i].data, err, BORN_INTERNAL, "check: %s gave result %d no storage",
                      c->op->name, i);
         for (int d = 0; d < c->out[i].rank; d++) {
@@ -79,6 +78,7 @@ static born_status check_results(const born_call *c, const born_view *bound, bor
                                                      : c->out[i].dim[d] == bound[i].dim[d];
             BORN_FAIL_IF(!good, err, BORN_INTERNAL, "check: %s changed the sizes of result %d", c->op->name, i);
         }
+        BORN_TRY(check_view(&c->out[i], c->op->name, "result", i, err));
     }
     return BORN_OK;
 }
@@ -91,9 +91,13 @@ static born_status run_checked(born_backend *self, born_call *c, born_view *boun
         if (c->in[i].dtype != BORN_DTYPE_NONE) BORN_TRY(check_view(&c->in[i], c->op->name, "operand", i, err));
     BORN_TRY(check_rule(c, err));
     memcpy(bound, c->out, (size_t)c->out_count * sizeof *bound);
-    BORN_TRY(born__backend_run(self->below, c, err));
-    BORN_TRY(check_results(c, bound, err));
-    return born__compare_run(self, c, err);
+    born_compare cmp;
+    born_status s = born__compare_begin(self, c, &cmp, err);
+    if (s == BORN_OK) s = born__backend_run(self->below, c, err);
+    if (s == BORN_OK) s = check_results(c, bound, err);
+    if (s == BORN_OK) s = born__compare_finish(self, c, &cmp, err);
+    born__compare_end(&cmp);
+    return s;
 }
 
 static born_status check_run(born_backend *self, born_call *c, born_error *err)

@@ -105,28 +105,37 @@ static born_status compare_result(born_backend *self, const born_call *c, int i,
 /* Random and in-place ops would act a second time on their own state: they are not compared. */
 static bool comparable(const born_call *c) { return !(c->op->props & (BORN_P_EFFECT | BORN_P_CONTROL)); }
 
-born_status born__compare_run(born_backend *self, const born_call *c, born_error *err)
+/* Before the call runs below, since it may overwrite its operands: plans place results in storage that dies. */
+born_status born__compare_begin(born_backend *self, const born_call *c, born_compare *cmp, born_error *err)
 {
-    born_backend *other = ((born_check_state *)self->state)->other;
     const born_frame *f = self->chain->frame;
     bool mine = f && f->call == c;
-    born_node **in, **out;
-    int held = 0, made = 0;
-    if (!other || !comparable(c)) return BORN_OK;
-    in = born__calloc((size_t)(c->in_count + c->out_count + 1), sizeof *in);
-    BORN_FAIL_IF(!in, err, BORN_NOMEM, "check: no memory for %d operands", c->in_count);
-    out = in + c->in_count;
+    memset(cmp, 0, sizeof *cmp);
+    if (!((born_check_state *)self->state)->other || !comparable(c)) return BORN_OK;
+    cmp->in = born__calloc((size_t)(c->in_count + c->out_count + 1), sizeof *cmp->in);
+    BORN_FAIL_IF(!cmp->in, err, BORN_NOMEM, "check: no memory for %d operands", c->in_count);
+    cmp->out = cmp->in + c->in_count;
     born_status s = BORN_OK;
-    for (; held < c->in_count && s == BORN_OK; held++)
-        if (c->in[held].dtype != BORN_DTYPE_NONE)
-            s = shadow_of(self, mine ? f->in[held] : NULL, &c->in[held], &in[held], err);
-    if (s == BORN_OK)
-        s = born__run_nodes(other->chain, other->chain->levels - 1, c->op, c->attrs, in, c->in_count, out, c->out_count,
-                            c->at, err);
-    if (s == BORN_OK) made = c->out_count;
-    for (int i = 0; i < made && s == BORN_OK; i++) s = compare_result(self, c, i, out[i], err);
-    for (int i = 0; i < held; i++) born__node_unref(in[i]);
-    for (int i = 0; i < made; i++) born__node_unref(out[i]);
-    born__free(in);
+    for (; cmp->held < c->in_count && s == BORN_OK; cmp->held++)
+        if (c->in[cmp->held].dtype != BORN_DTYPE_NONE)
+            s = shadow_of(self, mine ? f->in[cmp->held] : NULL, &c->in[cmp->held], &cmp->in[cmp->held], err);
     return s;
+}
+
+born_status born__compare_finish(born_backend *self, const born_call *c, born_compare *cmp, born_error *err)
+{
+    born_backend *other = ((born_check_state *)self->state)->other;
+    if (!cmp->in) return BORN_OK;
+    BORN_TRY(born__run_nodes(other->chain, other->chain->levels - 1, c->op, c->attrs, cmp->in, c->in_count, cmp->out,
+                             c->out_count, c->at, err));
+    cmp->made = c->out_count;
+    for (int i = 0; i < c->out_count; i++) BORN_TRY(compare_result(self, c, i, cmp->out[i], err));
+    return BORN_OK;
+}
+
+void born__compare_end(born_compare *cmp)
+{
+    for (int i = 0; i < cmp->held; i++) born__node_unref(cmp->in[i]);
+    for (int i = 0; i < cmp->made; i++) born__node_unref(cmp->out[i]);
+    born__free(cmp->in);
 }

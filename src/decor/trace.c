@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <born/trace.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "decor/blocks.h"
-#include "graph/ir.h"
+#include "graph/model.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
 
@@ -288,3 +290,21 @@ born_status born_trace_end(born_backend *b, const born_tensor *out, int n_out, b
 }
 
 void born_graph_close(born_graph **g) { born__graph_free(g); }
+
+born_status born_model_from_graph_sized(born_graph **g, const born_model_desc *desc, size_t desc_bytes, born_model **out,
+                                        born_error *err)
+{
+    born_model_desc d = { 0 };
+    born_loaded l = { 0 };
+    BORN_FAIL_IF(!out, err, BORN_INVALID, "model_from_graph: no place for the model");
+    *out = NULL;
+    BORN_FAIL_IF(!g || !*g, err, BORN_INVALID, "model_from_graph: no graph");
+    l.graph = *g;
+    *g = NULL;
+    born_status s = born__desc_check(desc, desc_bytes, &d, sizeof d, "model", err);
+    if (s) {
+        born__graph_free(&l.graph);
+        return s;
+    }
+    return born__model_make(&l, "trace", &d, out, err);
+}
