@@ -42,10 +42,10 @@ pb_attr *born__map_attrs_but(map_frame *f, const map_call *c, const char *drop, 
 {
     pb_attr *a = born__map_alloc(f->x, (size_t)(c->attr_count + more), sizeof *a);
 
-    *count = 0;
-    if (!a) return NULL;
-    for (int i = 0; i < c->attr_count; i++)
-        if (!listed(c->attr[i].name, drop)) a[(*count)++] = c->attr[i];
+    int kept = 0; /* count may be the call's own */
+    for (int i = 0; a && i < c->attr_count; i++)
+        if (!listed(c->attr[i].name, drop)) a[kept++] = c->attr[i];
+    *count = kept;
     return a;
 }
 

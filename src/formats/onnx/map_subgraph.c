@@ -148,7 +148,6 @@ static born_status map_scan(map_frame *f, const pb_node *n, const born_vid *in, 
         return BORN_OK;
     }
     attrs.body = b->g;
-    attrs.num_scan_inputs = scans;
     attrs.carried = n->in_count - scans;
     BORN_TRY(add_control(f, n, &born__ops[BORN_OP_SCAN], &attrs, in, n->in_count, b, 1, out));
     b->g = NULL;
