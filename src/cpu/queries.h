@@ -10,4 +10,5 @@ void born__pack_gemm(const born_call *c, void *dst);
 bool born__query_elementwise(const born_call *c, born_query *q);
 bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);
+bool born__query_pool(const born_call *c, born_query *q);
 #endif

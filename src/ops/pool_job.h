@@ -47,6 +47,9 @@ static inline void born__pool_describe(const born_call *c, born_pool_job *j)
 born_status born__max_unpool_dims(const born_max_unpool_attrs *a, const born_view *x, int64_t *dim, const char *op,
                                   born_error *err);
 
+/* The job of a call of any pooling row. */
+void born__pool_of(const born_call *c, born_pool_job *j);
+
 /* A row: one batch entry, one block of channels, one place on the first two spatial axes. */
 typedef struct born_pool_row {
     int64_t n, first, live;         /* batch; first channel and how many */

@@ -20,23 +20,25 @@ static void pool_for(const born_pool_job *j, const born_exec *x, void (*rows)(vo
     born__exec_for(x, j->batch * j->blocks * w->out[0] * w->out[1], grain, rows, (void *)(uintptr_t)j);
 }
 
-static born_status run_max(const born_call *c, const born_exec *x, born_pool_job *j)
+static born_status run_max(const born_call *c, const born_exec *x)
 {
+    born_pool_job j;
     void (*rows)(void *, int64_t, int64_t) = BORN_PICK_NUM(c->in[0].dtype, pool_max_rows);
     if (!rows) return born__no_body(c, x);
     if (born__view_count(&c->out[0]) == 0) return BORN_OK;
-    born__pool_describe(c, j);
-    pool_for(j, x, rows);
+    born__pool_of(c, &j);
+    pool_for(&j, x, rows);
     return BORN_OK;
 }
 
-static born_status run_sum(const born_call *c, const born_exec *x, born_pool_job *j)
+static born_status run_sum(const born_call *c, const born_exec *x)
 {
+    born_pool_job j;
     void (*rows)(void *, int64_t, int64_t) = BORN_PICK_FLOAT(c->in[0].dtype, pool_sum_rows);
     if (!rows) return born__no_body(c, x);
     if (born__view_count(&c->out[0]) == 0) return BORN_OK;
-    born__pool_describe(c, j);
-    pool_for(j, x, rows);
+    born__pool_of(c, &j);
+    pool_for(&j, x, rows);
     return BORN_OK;
 }
 
@@ -56,51 +58,72 @@ static born_pool_sum sum_of(int64_t p)
     return p == 1 ? BORN_POOL_L1 : p == 2 ? BORN_POOL_L2 : BORN_POOL_LP;
 }
 
+static void windowed(const born_call *c, born_pool_job *j, born_window_attrs wa)
+{
+    (void)born__window_fill(&j->win, &wa, &c->in[0], NULL, c->op->name, NULL);
+}
+
+void born__pool_of(const born_call *c, born_pool_job *j)
+{
+    *j = (born_pool_job){ .sum = BORN_POOL_AVERAGE };
+    switch (c->op->id) {
+    case BORN_OP_MAX_POOL: {
+        const born_max_pool_attrs *a = BORN_ATTRS_OF(max_pool, c);
+        j->column_major = a->storage_order == 1;
+        windowed(c, j, BORN_WINDOW_ATTRS(a, a->ceil_mode));
+        break;
+    }
+    case BORN_OP_AVERAGE_POOL: {
+        const born_average_pool_attrs *a = BORN_ATTRS_OF(average_pool, c);
+        j->count_padding = a->count_include_pad;
+        windowed(c, j, BORN_WINDOW_ATTRS(a, a->ceil_mode));
+        break;
+    }
+    case BORN_OP_LP_POOL: {
+        const born_lp_pool_attrs *a = BORN_ATTRS_OF(lp_pool, c);
+        j->sum = sum_of(a->p);
+        j->p = (double)a->p;
+        windowed(c, j, BORN_WINDOW_ATTRS(a, a->ceil_mode));
+        break;
+    }
+    case BORN_OP_GLOBAL_LP_POOL: {
+        const born_global_lp_pool_attrs *a = BORN_ATTRS_OF(global_lp_pool, c);
+        j->sum = sum_of(a->p);
+        j->p = (double)a->p;
+        global_window(c, &j->win);
+        break;
+    }
+    default: global_window(c, &j->win); break;
+    }
+    born__pool_describe(c, j);
+}
+
 born_status born__ref_max_pool(born_call *c, const born_exec *x)
 {
-    const born_max_pool_attrs *a = BORN_ATTRS_OF(max_pool, c);
-    born_pool_job j = { .column_major = a->storage_order == 1 };
-    born_window_attrs wa = BORN_WINDOW_ATTRS(a, a->ceil_mode);
-    (void)born__window_fill(&j.win, &wa, &c->in[0], NULL, c->op->name, NULL);
-    return run_max(c, x, &j);
-}
-
-born_status born__ref_average_pool(born_call *c, const born_exec *x)
-{
-    const born_average_pool_attrs *a = BORN_ATTRS_OF(average_pool, c);
-    born_pool_job j = { .sum = BORN_POOL_AVERAGE, .count_padding = a->count_include_pad };
-    born_window_attrs wa = BORN_WINDOW_ATTRS(a, a->ceil_mode);
-    (void)born__window_fill(&j.win, &wa, &c->in[0], NULL, c->op->name, NULL);
-    return run_sum(c, x, &j);
-}
-
-born_status born__ref_lp_pool(born_call *c, const born_exec *x)
-{
-    const born_lp_pool_attrs *a = BORN_ATTRS_OF(lp_pool, c);
-    born_pool_job j = { .sum = sum_of(a->p), .p = (double)a->p };
-    born_window_attrs wa = BORN_WINDOW_ATTRS(a, a->ceil_mode);
-    (void)born__window_fill(&j.win, &wa, &c->in[0], NULL, c->op->name, NULL);
-    return run_sum(c, x, &j);
+    return run_max(c, x);
 }
 
 born_status born__ref_global_max_pool(born_call *c, const born_exec *x)
 {
-    born_pool_job j = { 0 };
-    global_window(c, &j.win);
-    return run_max(c, x, &j);
+    return run_max(c, x);
+}
+
+born_status born__ref_average_pool(born_call *c, const born_exec *x)
+{
+    return run_sum(c, x);
+}
+
+born_status born__ref_lp_pool(born_call *c, const born_exec *x)
+{
+    return run_sum(c, x);
 }
 
 born_status born__ref_global_average_pool(born_call *c, const born_exec *x)
 {
-    born_pool_job j = { .sum = BORN_POOL_AVERAGE };
-    global_window(c, &j.win);
-    return run_sum(c, x, &j);
+    return run_sum(c, x);
 }
 
 born_status born__ref_global_lp_pool(born_call *c, const born_exec *x)
 {
-    const born_global_lp_pool_attrs *a = BORN_ATTRS_OF(global_lp_pool, c);
-    born_pool_job j = { .sum = sum_of(a->p), .p = (double)a->p };
-    global_window(c, &j.win);
-    return run_sum(c, x, &j);
+    return run_sum(c, x);
 }

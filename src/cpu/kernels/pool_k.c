@@ -1,0 +1,137 @@
+/* Pools over channels-last images: sixteen channels at a time, a result pixel's taps in row-major order, the chains of
+   ops/pool_ref.c bit for bit. Rows of results are independent. */
+#include "cpu/simd/simd.h"
+
+#include <math.h>
+
+#include "cpu/kernel.h"
+#include "ops/pool_job.h"
+
+typedef struct pool_place {
+    int64_t lo[3], hi[3], o[3];
+    const float *x;             /* of the batch entry */
+    float *y;                   /* of the pixel */
+} pool_place;
+
+/* Steps of the job are bytes: the query has made sure that channels lie side by side. */
+BORN_INLINE const float *cell_at(const born_pool_job *j, const pool_place *p, int64_t kd, int64_t kh, int64_t kw)
+{
+    return (const float *)(const void *)((const char *)p->x + born__pool_cell(j, 0, p->o[0], kd) * j->xs[0] +
+                                         born__pool_cell(j, 1, p->o[1], kh) * j->xs[1] +
+                                         born__pool_cell(j, 2, p->o[2], kw) * j->xs[2]);
+}
+
+static void max_pixel(const born_pool_job *j, const pool_place *p)
+{
+    bool none = p->lo[0] >= p->hi[0] || p->lo[1] >= p->hi[1] || p->lo[2] >= p->hi[2];
+
+    for (int64_t c = 0; c < j->channels; c += 16) {
+        int64_t n = j->channels - c < 16 ? j->channels - c : 16;
+        v16 best = v_set(-INFINITY);
+        bool first = true;
+        for (int64_t kd = p->lo[0]; kd < p->hi[0] && !none; kd++)
+            for (int64_t kh = p->lo[1]; kh < p->hi[1]; kh++)
+                for (int64_t kw = p->lo[2]; kw < p->hi[2]; kw++) {
+                    const float *at = cell_at(j, p, kd, kh, kw) + c;
+                    v16 v = n == 16 ? v_load(at) : v_load_n(at, n);
+                    best = first ? v : v_max(v, best);
+                    first = false;
+                }
+        v_store_n(p->y + c, best, n);
+    }
+}
+
+static int64_t mean_cells(const born_pool_job *j, const pool_place *p)
+{
+    int64_t n = 1;
+
+    for (int a = 0; a < 3; a++) {
+        int64_t taps = p->hi[a] - p->lo[a];
+        if (j->count_padding) {
+            int64_t d = j->win.dilation[a], room = j->win.in[a] + j->win.pad_end[a] - born__pool_cell(j, a, p->o[a], 0);
+            taps = (room + d - 1) / d;
+            if (taps > j->win.kernel[a]) taps = j->win.kernel[a];
+        }
+        n *= taps;
+    }
+    return n > 0 ? n : 1;
+}
+
+static void average_pixel(const born_pool_job *j, const pool_place *p)
+{
+    const int64_t *kernel = j->win.kernel;
+    int64_t last = (kernel[0] * kernel[1] * kernel[2] + BORN_WINDOW_CUT - 1) / BORN_WINDOW_CUT;
+    v16 cells = v_set((float)mean_cells(j, p));
+
+    for (int64_t c = 0; c < j->channels; c += 16) {
+        int64_t n = j->channels - c < 16 ? j->channels - c : 16, open = 0;
+        v16 total = v_zero(), chain = v_zero();
+        for (int64_t kd = p->lo[0]; kd < p->hi[0]; kd++)
+            for (int64_t kh = p->lo[1]; kh < p->hi[1]; kh++)
+                for (int64_t kw = p->lo[2]; kw < p->hi[2]; kw++) {
+                    int64_t segment = ((kd * kernel[1] + kh) * kernel[2] + kw) / BORN_WINDOW_CUT;
+                    for (; open < segment; open++) {
+                        total = open == 0 ? chain : v_add(total, chain);
+                        chain = v_zero();
+                    }
+                    const float *at = cell_at(j, p, kd, kh, kw) + c;
+                    chain = v_add(chain, n == 16 ? v_load(at) : v_load_n(at, n));
+                }
+        for (; open < last; open++) {
+            total = open == 0 ? chain : v_add(total, chain);
+            chain = v_zero();
+        }
+        v_store_n(p->y + c, v_div(total, cells), n);
+    }
+}
+
+BORN_INLINE void pool_rows(const born_pool_job *j, int64_t begin, int64_t end,
+                           void (*pixel)(const born_pool_job *j, const pool_place *p))
+{
+    for (int64_t r = begin; r < end; r++) {
+        pool_place p;
+        p.o[1] = r % j->win.out[1];
+        p.o[0] = r / j->win.out[1] % j->win.out[0];
+        int64_t batch = r / j->win.out[1] / j->win.out[0];
+        p.x = (const float *)(const void *)(j->x + batch * j->xn);
+        char *y = j->y + batch * j->yn + p.o[0] * j->ys[0] + p.o[1] * j->ys[1];
+        for (int a = 0; a < 2; a++) born__window_taps(&j->win, a, p.o[a], &p.lo[a], &p.hi[a]);
+        for (p.o[2] = 0; p.o[2] < j->win.out[2]; p.o[2]++, y += j->ys[2]) {
+            born__window_taps(&j->win, 2, p.o[2], &p.lo[2], &p.hi[2]);
+            p.y = (float *)(void *)y;
+            pixel(j, &p);
+        }
+    }
+}
+
+static void max_rows(void *ctx, int64_t begin, int64_t end)
+{
+    pool_rows(ctx, begin, end, max_pixel);
+}
+
+static void average_rows(void *ctx, int64_t begin, int64_t end)
+{
+    pool_rows(ctx, begin, end, average_pixel);
+}
+
+static born_status pool_run(const born_call *c, const born_exec *x, void (*rows)(void *, int64_t, int64_t))
+{
+    born_pool_job j;
+
+    if (c->out[0].dim[0] == 0 || c->out[0].dim[1] == 0) return BORN_OK;
+    born__pool_of(c, &j);
+    const born_window *w = &j.win;
+    int64_t row = w->out[2] * w->kernel[0] * w->kernel[1] * w->kernel[2] * j.channels;
+    born__exec_for(x, j.batch * w->out[0] * w->out[1], 1 + (1 << 14) / (row > 0 ? row : 1), rows, &j);
+    return BORN_OK;
+}
+
+born_status BORN_K(max_pool_f32)(born_call *c, const born_exec *x)
+{
+    return pool_run(c, x, max_rows);
+}
+
+born_status BORN_K(average_pool_f32)(born_call *c, const born_exec *x)
+{
+    return pool_run(c, x, average_rows);
+}
