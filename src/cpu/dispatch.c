@@ -75,7 +75,7 @@ static const born_kernel *best_of(const born_kernel *k, const born_kernel *end, 
 {
     const born_kernel *best = NULL;
 
-    for (const born_kernel *r = k; r < end && r->query == k->query; r++)
+    for (const born_kernel *r = k; r < end && r->op == k->op && r->dtype == k->dtype && r->query == k->query; r++)
         if ((levels >> r->level & 1u) && (!best || r->level > best->level)) best = r;
     return best;
 }
