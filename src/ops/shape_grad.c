@@ -1,6 +1,6 @@
 /* Gradients of the shape and index ops, as calls of other rows through the emitter, so that they can be differentiated
    again. What moved an element forward moves its gradient back; elements read twice are summed. */
-#include "ops/ref.h"
+#include "ops/emit_help.h"
 
 /* The sizes of v, which a gradient must know. */
 static bool sizes_of(born_emit *e, born_val v, born_view *m)
@@ -12,16 +12,9 @@ static bool sizes_of(born_emit *e, born_val v, born_view *m)
     return !e->err.status;
 }
 
-static born_val shape_of(born_emit *e, born_val v)
-{
-    born_view m;
-    return sizes_of(e, v, &m) ? e->ints(e, m.dim, m.rank) : 0;
-}
-
 static born_val filled(born_emit *e, born_dtype t, double value, const int64_t *dim, int rank)
 {
-    born_val in[2] = { e->scalar(e, t, value), e->ints(e, dim, rank) };
-    return born__emit1(e, BORN_OP_EXPAND, NULL, in, 2);
+    return e->err.status ? 0 : born__emit_expand(e, e->scalar(e, t, value), dim, rank);
 }
 
 static born_val zeros_like(born_emit *e, born_val v)
@@ -30,35 +23,24 @@ static born_val zeros_like(born_emit *e, born_val v)
     return sizes_of(e, v, &m) ? filled(e, m.dtype, 0, m.dim, m.rank) : 0;
 }
 
-static born_val reshaped(born_emit *e, born_val v, born_val shape)
+/* v under the sizes of `like`. */
+static born_val shaped_like(born_emit *e, born_val v, born_val like)
 {
-    born_reshape_attrs a = { .allowzero = true };
-    return born__emit1(e, BORN_OP_RESHAPE, &a, (born_val[]){ v, shape }, 2);
+    born_view m;
+    return sizes_of(e, like, &m) ? born__emit_reshape(e, v, m.dim, m.rank) : 0;
 }
 
 static born_val permuted(born_emit *e, born_val v, const int64_t *perm, int rank)
 {
     born_transpose_attrs a = { .perm = { perm, rank } };
-    return born__emit1(e, BORN_OP_TRANSPOSE, &a, &v, 1);
-}
-
-/* v summed over the axes of the mask, which stay as 1. */
-static born_val summed(born_emit *e, born_val v, int rank, uint32_t mask)
-{
-    int64_t axes[BORN_MAX_RANK];
-    int n = 0;
-    for (int d = 0; d < rank; d++)
-        if (mask >> d & 1u) axes[n++] = d;
-    if (n == 0) return v;
-    return born__emit1(e, BORN_OP_REDUCE_SUM, NULL, (born_val[]){ v, e->ints(e, axes, n) }, 2);
+    return e->err.status ? 0 : born__emit1(e, BORN_OP_TRANSPOSE, &a, &v, 1);
 }
 
 static born_val operand(const born_grad *g, int i) { return i < g->in_count ? g->in[i] : 0; }
-static bool wants(const born_grad *g, int i) { return i < g->in_count && g->wanted[i]; }
 
 void born__grad_reshape(born_emit *e, const born_grad *g)
 {
-    g->gin[0] = reshaped(e, g->gout[0], shape_of(e, g->in[0]));
+    g->gin[0] = shaped_like(e, g->gout[0], g->in[0]);
 }
 
 void born__grad_transpose(born_emit *e, const born_grad *g)
@@ -72,12 +54,7 @@ void born__grad_transpose(born_emit *e, const born_grad *g)
 
 void born__grad_expand(born_emit *e, const born_grad *g)
 {
-    born_view x, y;
-    if (!sizes_of(e, g->in[0], &x) || !sizes_of(e, g->out[0], &y)) return;
-    uint32_t spread = 0;
-    for (int d = 0, lead = y.rank - x.rank; d < y.rank; d++)
-        if (d < lead || x.dim[d - lead] != y.dim[d]) spread |= 1u << d;
-    g->gin[0] = reshaped(e, summed(e, g->gout[0], y.rank, spread), shape_of(e, g->in[0]));
+    g->gin[0] = born__emit_sum_to(e, g->gout[0], g->in[0]);
 }
 
 void born__grad_slice(born_emit *e, const born_grad *g)
@@ -91,8 +68,8 @@ void born__grad_slice_scatter(born_emit *e, const born_grad *g)
 {
     born_val in[6] = { g->gout[0] };
     for (int i = 2; i < 6; i++) in[i - 1] = operand(g, i);
-    if (wants(g, 1)) g->gin[1] = born__emit1(e, BORN_OP_SLICE, NULL, in, g->in_count - 1);
-    if (!wants(g, 0)) return;
+    if (born__grad_wants(g, 1)) g->gin[1] = born__emit1(e, BORN_OP_SLICE, NULL, in, g->in_count - 1);
+    if (!born__grad_wants(g, 0)) return;
     in[1] = zeros_like(e, g->in[1]);
     for (int i = 2; i < 6; i++) in[i] = operand(g, i);
     g->gin[0] = born__emit1(e, BORN_OP_SLICE_SCATTER, NULL, in, g->in_count);
@@ -135,16 +112,15 @@ void born__grad_pad(born_emit *e, const born_grad *g)
         if (!e->err.status) born__fail(&e->err, BORN_UNSUPPORTED, "pad: the gradient exists for mode constant alone");
         return;
     }
-    if (wants(g, 0)) {          /* padding the other way round crops what was added and restores what was cropped */
-        born_val back[4] = { g->gout[0], born__emit1(e, BORN_OP_NEG, NULL, &g->in[1], 1), 0, operand(g, 3) };
+    if (born__grad_wants(g, 0)) {          /* padding the other way round crops what was added and restores what was cropped */
+        born_val back[4] = { g->gout[0], born__emit_one(e, BORN_OP_NEG, g->in[1]), 0, operand(g, 3) };
         g->gin[0] = born__emit1(e, BORN_OP_PAD, NULL, back, 4);
     }
-    born_view x, y;
-    if (!wants(g, 2) || !sizes_of(e, g->in[0], &x) || !sizes_of(e, g->out[0], &y)) return;
-    born_val added[4] = { zeros_like(e, g->in[0]), g->in[1], e->scalar(e, x.dtype, 1), operand(g, 3) };
+    if (!born__grad_wants(g, 2)) return;
+    born_val added[4] = { zeros_like(e, g->in[0]), g->in[1], born__emit_const(e, g->in[0], 1), operand(g, 3) };
     born_val mask = born__emit1(e, BORN_OP_PAD, NULL, added, 4);
-    born_val kept = born__emit1(e, BORN_OP_MUL, NULL, (born_val[]){ g->gout[0], mask }, 2);
-    g->gin[2] = reshaped(e, summed(e, kept, y.rank, (1u << y.rank) - 1), shape_of(e, g->in[2]));
+    born_val kept = born__emit_two(e, BORN_OP_MUL, g->gout[0], mask);
+    g->gin[2] = shaped_like(e, born__emit_one(e, BORN_OP_REDUCE_SUM, kept), g->in[2]);
 }
 
 void born__grad_tile(born_emit *e, const born_grad *g)
@@ -161,9 +137,10 @@ void born__grad_tile(born_emit *e, const born_grad *g)
         int64_t three[3] = { 1, y.dim[d] / x.dim[d], x.dim[d] };
         for (int k = 0; k < d; k++) three[0] *= x.dim[k];
         for (int k = d + 1; k < x.rank; k++) three[2] *= y.dim[k];
-        v = summed(e, reshaped(e, v, e->ints(e, three, 3)), 3, 1u << 1);
+        v = born__emit_reshape(e, v, three, 3);
+        v = born__emit_two(e, BORN_OP_REDUCE_SUM, v, e->ints(e, (int64_t[]){ 1 }, 1));
     }
-    g->gin[0] = reshaped(e, v, shape_of(e, g->in[0]));
+    g->gin[0] = shaped_like(e, v, g->in[0]);
 }
 
 void born__grad_trilu(born_emit *e, const born_grad *g)
@@ -224,8 +201,8 @@ void born__grad_gather(born_emit *e, const born_grad *g)
     born_val updates = a == 0 ? g->gout[0] : permuted(e, g->gout[0], front, at);
     born_val into = filled(e, x.dtype, 0, dim, x.rank);
     dim[0] = n;
-    born_val in[3] = { into, reshaped(e, g->in[1], e->ints(e, (int64_t[]){ n, 1 }, 2)),
-                       reshaped(e, updates, e->ints(e, dim, x.rank)) };
+    born_val in[3] = { into, born__emit_reshape(e, g->in[1], (int64_t[]){ n, 1 }, 2),
+                       born__emit_reshape(e, updates, dim, x.rank) };
     born_scatter_nd_attrs add = { .reduction = ADD };
     born_val v = born__emit1(e, BORN_OP_SCATTER_ND, &add, in, 3);
     g->gin[0] = a == 0 ? v : permuted(e, v, back, x.rank);
@@ -262,9 +239,9 @@ void born__grad_scatter_elements(born_emit *e, const born_grad *g)
     const born_scatter_elements_attrs *a = BORN_ATTRS_OF(scatter_elements, g);
     born_gather_attrs at = { .axis = a->axis };
     if (!scatter_fits(e, g->op->name, a->reduction)) return;
-    if (wants(g, 2))
+    if (born__grad_wants(g, 2))
         g->gin[2] = born__emit1(e, BORN_OP_GATHER_ELEMENTS, &at, (born_val[]){ g->gout[0], g->in[1] }, 2);
-    if (!wants(g, 0)) return;
+    if (!born__grad_wants(g, 0)) return;
     g->gin[0] = g->gout[0];
     if (a->reduction != ADD) {
         born_val in[3] = { g->gout[0], g->in[1], zeros_like(e, g->in[2]) };
@@ -276,9 +253,9 @@ void born__grad_scatter_nd(born_emit *e, const born_grad *g)
 {
     const born_scatter_nd_attrs *a = BORN_ATTRS_OF(scatter_nd, g);
     if (!scatter_fits(e, g->op->name, a->reduction)) return;
-    if (wants(g, 2))
+    if (born__grad_wants(g, 2))
         g->gin[2] = born__emit1(e, BORN_OP_GATHER_ND, NULL, (born_val[]){ g->gout[0], g->in[1] }, 2);
-    if (!wants(g, 0)) return;
+    if (!born__grad_wants(g, 0)) return;
     g->gin[0] = g->gout[0];
     if (a->reduction != ADD) {
         born_val in[3] = { g->gout[0], g->in[1], zeros_like(e, g->in[2]) };
