@@ -74,7 +74,7 @@ static grid_taps grid_axis(const grid_job *j, double at, int64_t size, int64_t s
         at = at > 0 ? hi : lo;
     }
     if (j->mode == GRID_NEAREST) at = rint(at);
-    if (j->padding == GRID_BORDER && (at < lo || at > hi)) at = at < lo ? 0 : (double)size - 1;
+    if (j->padding == GRID_BORDER && j->mode != GRID_CUBIC && (at < lo || at > hi)) at = at < lo ? 0 : (double)size - 1;
     if (j->padding == GRID_REFLECTION) at = grid_reflect(at, lo, hi);
     int64_t first = (int64_t)floor(at) - (j->mode == GRID_CUBIC ? 1 : 0);
     for (int k = 0; k < j->taps; k++) {
