@@ -217,7 +217,9 @@ static int hex_digit(char c)
 static born_status get_string(source *s, born_str *out)
 {
     if (!take(s, '"')) return bad(s, "a quoted text");
-    char *to = born__arena_alloc(s->arena, (size_t)(s->end - s->p) + 1);
+    size_t most = 0;        /* up to the closing quote: escapes only shorten */
+    while (s->p + most < s->end && s->p[most] != '"') most += s->p[most] == '\\' && s->p + most + 1 < s->end ? 2 : 1;
+    char *to = born__arena_alloc(s->arena, most + 1);
     BORN_FAIL_IF(!to, s->err, BORN_NOMEM, "attribute %s: no memory", s->field);
     size_t n = 0;
     for (;; s->p++) {
