@@ -29,10 +29,11 @@ BORN_INLINE void scatter(float *p, int64_t step, v16 v, int64_t n)
     for (int64_t i = 0; i < n; i++) p[i * step] = t[i];
 }
 
-BORN_INLINE v16 finish(const born_epilogue *e, v16 v, const float *bias, const float *residual, int64_t n)
+BORN_INLINE v16 finish(const born_epilogue *e, v16 v, const float *scales, const float *bias,
+                       const float *residual, int64_t n)
 {
     if (e->scaled) v = v_mul(v_set(e->scale), v);
-    if (e->column_scale) v = v_mul(v, gather(e->column_scale + (bias - e->bias), 1, n));
+    if (e->has_scales) v = v_mul(v, gather(scales, e->scales_col, n));
     if (e->has_bias) {
         v16 b = gather(bias, e->bias_col, n);
         v = v_add(v, e->bias_scaled ? v_mul(v_set(e->bias_scale), b) : b);
@@ -41,16 +42,18 @@ BORN_INLINE v16 finish(const born_epilogue *e, v16 v, const float *bias, const f
     return v;
 }
 
-void BORN_K(epilogue_f32)(const born_epilogue *e, float *t, int64_t t_row, int m, int64_t columns, float *const *out,
-                          const float *const *bias, const float *const *residual)
+void BORN_K(epilogue_f32)(const born_epilogue *e, float *t, int64_t t_row, int m, int64_t column, int64_t columns,
+                          float *const *out, const float *const *bias, const float *const *residual)
 {
     bool through = e->activation != 0 || (e->out_col != 1 && m > 1);
-    bool changed = e->scaled || e->has_bias || e->has_residual;
+    bool changed = e->scaled || e->has_scales || e->has_bias || e->has_residual;
 
     for (int r = 0; r < m && (changed || !through); r++)
         for (int64_t j = 0; j < columns; j += BORN_PANEL) {
             int64_t n = columns - j < BORN_PANEL ? columns - j : BORN_PANEL;
-            v16 v = finish(e, v_load(t + r * t_row + j), e->has_bias ? bias[r] + j * e->bias_col : NULL,
+            v16 v = finish(e, v_load(t + r * t_row + j),
+                           e->has_scales ? e->scales + (column + j) * e->scales_col : NULL,
+                           e->has_bias ? bias[r] + j * e->bias_col : NULL,
                            e->has_residual ? residual[r] + j * e->residual_col : NULL, n);
             if (through) v_store(t + r * t_row + j, v);
             else scatter(out[r] + j * e->out_col, e->out_col, v, n);

@@ -130,7 +130,8 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
                 tile_in_place(&t, j, base.b, n0, k0, kc);
             }
             if (k0 + kc == g->k)
-                BORN_K(epilogue_f32)(&g->end, buf + (r0 - m0) * width, width, (int)(r1 - r0), columns, out, bias, residual);
+                BORN_K(epilogue_f32)(&g->end, buf + (r0 - m0) * width, width, (int)(r1 - r0), n0, columns, out, bias,
+                                     residual);
         }
     }
 }

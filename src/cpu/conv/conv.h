@@ -1,0 +1,44 @@
+/* A convolution as its kernels see it, derived from a call (conv_problem.c), run by conv_k.c (implicit GEMM) or
+   depthwise_k.c (one channel per group, lanes over channels). Both read x with channels innermost: where it is not
+   stored so, the run turns it into scratch first. Steps are in floats. */
+#ifndef BORN_CPU_CONV_H
+#define BORN_CPU_CONV_H
+#include "cpu/gemm/epilogue.h"
+#include "cpu/kernel.h"
+#include "ops/conv_window.h"
+
+enum { BORN_FORM_CONV_F32 = 0x43460001, BORN_FORM_DEPTHWISE_F32 = 0x44460001 };
+
+typedef struct born_conv {
+    born_window win;
+    int64_t batch, channels, groups;
+    int64_t cg, mg;                     /* channels and result channels of a group */
+    int64_t terms;                      /* kernel positions * cg */
+    int64_t panels;                     /* of a group */
+    bool depthwise;
+    bool turn;                          /* x is turned into scratch */
+    const float *x, *w, *packed;
+    float *y;
+    int64_t xn, xc, xs[3];              /* of x as given; after born__conv_turned those of the turned image */
+    int64_t yn, ys[3], rn, rs[3];       /* of the result and the residual; channels: end.out_col, end.residual_col */
+    int64_t wm, wc, ws[3];              /* of the weight: result channel, channel, kernel */
+    born_epilogue end;
+    size_t x_floats, w_floats;          /* scratch: the turned image, the packed weight */
+    size_t scratch_bytes, pack_bytes;
+} born_conv;
+
+/* false: not for these kernels. */
+bool born__conv_of(const born_call *c, born_conv *v);
+/* The steps of x once it lies turned at `at`. */
+void born__conv_turned(born_conv *v, const float *at);
+/* Packs panels [first, last), numbered over groups: [groups][panels][terms][16], or depthwise [channels/16][taps][16]. */
+void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst);
+/* Panels in all. */
+int64_t born__conv_panels(const born_conv *v);
+
+#ifdef BORN_LEVEL_NAME
+/* Turns the image into v->x_floats at dst, on the pool. */
+void BORN_K(turn_f32)(const born_conv *v, float *dst, const born_exec *x);
+void BORN_K(depthwise_f32)(const born_conv *v, const born_exec *x);
+#endif
+#endif

@@ -1,0 +1,175 @@
+/* From a call of the row conv to a born_conv, its query and its packer. */
+#include "base/checked.h"
+#include "cpu/conv/conv.h"
+#include "cpu/gemm/tile.h"
+#include "cpu/kernels/activation.h"
+#include "cpu/queries.h"
+#include "ops/ref.h"
+
+static const float *floats(const born_view *v) { return (const float *)(const void *)v->data; }
+
+static void spatial_steps(const born_window *w, const born_view *v, int64_t step[3])
+{
+    for (int i = 0; i < 3; i++) step[i] = i < 3 - w->spatial ? 0 : v->stride[i - 1 + w->spatial];
+}
+
+int64_t born__conv_panels(const born_conv *v)
+{
+    return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
+}
+
+static bool mul(size_t *n, int64_t by)
+{
+    return by >= 0 && (uint64_t)by <= SIZE_MAX && born__mul_size(*n, (size_t)by, n);
+}
+
+static bool count_scratch(born_conv *v, bool packed)
+{
+    size_t x = sizeof(float), w = sizeof(float) * BORN_PANEL;
+
+    if (!mul(&w, born__conv_panels(v)) || !mul(&w, v->terms)) return false;
+    v->pack_bytes = w;
+    v->w_floats = packed ? 0 : w / sizeof(float);
+    if (v->turn && !(mul(&x, v->batch) && mul(&x, v->channels) && mul(&x, v->win.in[0]) && mul(&x, v->win.in[1]) &&
+                     mul(&x, v->win.in[2])))
+        return false;
+    v->x_floats = v->turn ? (x / sizeof(float) + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL : 0;
+    return born__add_size(v->x_floats * sizeof(float), v->w_floats * sizeof(float), &v->scratch_bytes);
+}
+
+/* A window of one cell without padding and steps of one: all cells form one row where their steps compose. */
+static void flatten(born_conv *v)
+{
+    born_window *w = &v->win;
+    int64_t n = 1;
+
+    for (int i = 0; i < 3; i++)
+        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->pad[i] || w->in[i] != w->out[i]) return;
+    int64_t size[4] = { v->batch, w->in[0], w->in[1], w->in[2] };
+    int64_t x[4] = { v->xn, v->xs[0], v->xs[1], v->xs[2] }, y[4] = { v->yn, v->ys[0], v->ys[1], v->ys[2] };
+    int64_t r[4] = { v->rn, v->rs[0], v->rs[1], v->rs[2] };
+    int last = 3;
+    while (last > 0 && size[last] == 1) last--;
+    for (int i = last; i >= 0; i--) {
+        if (size[i] != 1 && (x[i] != x[last] * n || y[i] != y[last] * n || (v->end.has_residual && r[i] != r[last] * n)))
+            return;
+        n *= size[i];
+    }
+    v->batch = 1;
+    for (int i = 0; i < 3; i++) w->in[i] = w->out[i] = i == 2 ? n : 1;
+    v->xs[2] = x[last];
+    v->ys[2] = y[last];
+    v->rs[2] = r[last];
+}
+
+void born__conv_turned(born_conv *v, const float *at)
+{
+    v->x = at;
+    v->xc = 1;
+    v->xs[2] = v->channels;
+    v->xs[1] = v->xs[2] * v->win.in[2];
+    v->xs[0] = v->xs[1] * v->win.in[1];
+    v->xn = v->xs[0] * v->win.in[0];
+    flatten(v);
+}
+
+bool born__conv_of(const born_call *c, born_conv *v)
+{
+    const born_conv_attrs *a = BORN_ATTRS_OF(conv, c);
+    const born_view *x = &c->in[0], *w = &c->in[1], *y = &c->out[0];
+
+    if (c->in_count < 2 || !a || x->rank < 3 || x->rank > 5 || w->rank != x->rank) return false;
+    for (int i = 0; i < c->in_count; i++)
+        if (c->in[i].dtype != BORN_DTYPE_NONE && c->in[i].dtype != BORN_F32) return false;
+    if (born__view_count(y) == 0 || born__view_count(x) == 0 || born__view_count(w) == 0) return false;
+    *v = (born_conv){ .batch = x->dim[0], .channels = x->dim[1], .groups = a->group };
+    born_window_attrs wa = BORN_WINDOW_ATTRS(a, false);
+    if (born__window_fill(&v->win, &wa, x, w, c->op->name, NULL) != BORN_OK) return false;
+    v->cg = v->channels / v->groups;
+    v->mg = y->dim[1] / v->groups;
+    v->terms = v->cg * v->win.kernel[0] * v->win.kernel[1] * v->win.kernel[2];
+    v->depthwise = v->cg == 1 && v->mg == 1 && v->groups > 1;
+    v->panels = (v->mg + BORN_PANEL - 1) / BORN_PANEL;
+    if (v->terms > INT32_MAX || v->channels > INT32_MAX) return false;
+    v->x = floats(x);
+    v->w = floats(w);
+    v->y = (float *)(void *)y->data;
+    v->packed = c->packed;
+    v->xn = x->stride[0];
+    v->xc = v->channels == 1 ? 1 : x->stride[1];
+    v->yn = y->stride[0];
+    v->end.out_col = y->stride[1];
+    spatial_steps(&v->win, x, v->xs);
+    spatial_steps(&v->win, y, v->ys);
+    spatial_steps(&v->win, w, v->ws);
+    v->wm = w->stride[0];
+    v->wc = w->stride[1];
+    if (born__has(c, 2)) {
+        v->end.has_bias = true;
+        v->end.bias = floats(&c->in[2]);
+        v->end.bias_col = c->in[2].stride[0];
+    }
+    if (born__has(c, 3)) {
+        v->end.has_residual = true;
+        v->end.residual = floats(&c->in[3]);
+        v->rn = c->in[3].stride[0];
+        v->end.residual_col = c->in[3].stride[1];
+        spatial_steps(&v->win, &c->in[3], v->rs);
+    }
+    if (born__has(c, 4)) {
+        v->end.has_scales = true;
+        v->end.scales = floats(&c->in[4]);
+        v->end.scales_col = c->in[4].stride[0];
+    }
+    v->end.activation = (uint16_t)a->activation;
+    v->end.param[0] = a->alpha;
+    v->end.param[1] = a->beta;
+    if (v->end.activation && !born__activation_known(v->end.activation)) return false;
+    v->turn = v->xc != 1;
+    if (!count_scratch(v, c->packed != NULL)) return false;
+    if (!v->turn) flatten(v);
+    return true;
+}
+
+bool born__query_conv(const born_call *c, born_query *q)
+{
+    born_conv v;
+
+    if (!born__conv_of(c, &v)) return false;
+    q->scratch_bytes = v.scratch_bytes;
+    q->pack_operand = 1;
+    q->pack_form = (v.depthwise ? BORN_FORM_DEPTHWISE_F32 : BORN_FORM_CONV_F32) + ((uint32_t)v.groups - 1) * 0x10000u * 2u;
+    q->pack_bytes = v.pack_bytes;
+    return true;
+}
+
+/* One panel: `columns` result channels from w on, terms in the order kernel position, channel. */
+static void pack_panel(const born_conv *v, const float *w, int64_t columns, float *to)
+{
+    const int64_t *kernel = v->win.kernel;
+
+    for (int64_t kd = 0; kd < kernel[0]; kd++)
+        for (int64_t kh = 0; kh < kernel[1]; kh++)
+            for (int64_t kw = 0; kw < kernel[2]; kw++) {
+                const float *tap = w + kd * v->ws[0] + kh * v->ws[1] + kw * v->ws[2];
+                for (int64_t ch = 0; ch < v->cg; ch++, to += BORN_PANEL)
+                    for (int64_t j = 0; j < BORN_PANEL; j++)
+                        to[j] = j < columns ? tap[j * v->wm + ch * v->wc] : 0;
+            }
+}
+
+void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst)
+{
+    for (int64_t p = first; p < last; p++) {
+        int64_t group = v->depthwise ? 0 : p / v->panels, column = (v->depthwise ? p : p % v->panels) * BORN_PANEL;
+        int64_t all = v->depthwise ? v->channels : v->mg, columns = all - column < BORN_PANEL ? all - column : BORN_PANEL;
+        pack_panel(v, v->w + (group * v->mg + column) * v->wm, columns, dst + p * v->terms * BORN_PANEL);
+    }
+}
+
+void born__pack_conv(const born_call *c, void *dst)
+{
+    born_conv v;
+
+    if (born__conv_of(c, &v)) born__conv_pack(&v, 0, born__conv_panels(&v), dst);
+}

@@ -1,0 +1,300 @@
+/* Random calls: see support_cases.h. */
+#include "support_cases.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tensor/view.h"
+
+uint32_t case_u32(kcase *k)
+{
+    k->seed = k->seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(k->seed >> 33);
+}
+
+int64_t case_in(kcase *k, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(case_u32(k) % (uint32_t)(hi - lo + 1));
+}
+
+bool case_chance(kcase *k, int percent) { return (int)(case_u32(k) % 100) < percent; }
+
+float case_value(kcase *k)
+{
+    static const float special[] = { 0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-40f, -1e-42f, 3e38f, 1e-38f, 1, -1, 2 };
+    uint32_t u = case_u32(k);
+
+    if (k->specials && u % 23 == 0) return special[case_u32(k) % (sizeof special / sizeof special[0])];
+    float v = (float)(int32_t)(case_u32(k) & 0xffffff) / 8388608.0f - 1.0f;
+    return u % 7 == 0 ? v * 16 : v;
+}
+
+void *case_block(kcase *k, size_t bytes)
+{
+    void *p = aligned_alloc(64, (bytes + 127) / 64 * 64);
+
+    if (!p || k->blocks == CASE_BLOCKS) {
+        printf("out of memory\n");
+        exit(1);
+    }
+    k->block[k->blocks++] = p;
+    return p;
+}
+
+static void shuffle(kcase *k, int *order, int n)
+{
+    for (int i = n - 1; i > 0; i--) {
+        int j = (int)case_in(k, 0, i), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+}
+
+/* Strides by layout; returns the elements that the view spans. */
+static int64_t lay_out(kcase *k, born_view *v, int layout)
+{
+    int order[BORN_MAX_RANK];           /* from the outermost */
+    int64_t step = 1;
+
+    for (int i = 0; i < v->rank; i++) order[i] = i;
+    if (layout < 0) {
+        uint32_t u = case_u32(k) % 10;
+        layout = u < 5 || v->rank == 0 ? 0 : u < 7 && v->rank >= 3 ? 1 : 2;
+    }
+    if (layout == 1 && v->rank >= 3) {
+        for (int i = 1; i < v->rank - 1; i++) order[i] = i + 1;
+        order[v->rank - 1] = 1;
+    }
+    if (layout == 2) shuffle(k, order, v->rank);
+    for (int i = v->rank; i-- > 0;) {
+        v->stride[order[i]] = step;
+        step *= v->dim[order[i]] > 0 ? v->dim[order[i]] : 1;
+        if (layout == 2 && case_chance(k, 30)) step += case_in(k, 1, 5);
+    }
+    return step;
+}
+
+static void fill(kcase *k, born_dtype t, char *p, int64_t n)
+{
+    int size = born__dtype_info(t)->size;
+
+    for (int64_t i = 0; i < n; i++) {
+        if (t == BORN_F32) ((float *)(void *)p)[i] = case_value(k);
+        else if (t == BORN_F64) ((double *)(void *)p)[i] = (double)case_value(k);
+        else if (t == BORN_BOOL) p[i] = (char)(case_u32(k) & 1);
+        else
+            for (int b = 0; b < size; b++) p[i * size + b] = (char)case_u32(k);
+    }
+}
+
+born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int layout)
+{
+    born_view v = { .dtype = t, .rank = rank };
+
+    memcpy(v.dim, dim, (size_t)rank * sizeof *dim);
+    int64_t span = lay_out(k, &v, layout), lead = case_chance(k, 50) ? case_in(k, 0, 15) : 0, size = born__dtype_info(t)->size;
+    char *p = case_block(k, (size_t)((span + lead) * size));
+    fill(k, t, p, span + lead);
+    v.data = p + lead * size;
+    return v;
+}
+
+born_ints case_ints(kcase *k, int n, const int64_t *v)
+{
+    int64_t *p = case_block(k, (size_t)n * sizeof *p + 8);
+
+    memcpy(p, v, (size_t)n * sizeof *p);
+    return (born_ints){ p, n };
+}
+
+static void add(kcase *k, born_view v) { k->in[k->call.in_count++] = v; }
+
+static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
+{
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, most);
+    if (rank && case_chance(k, 30)) dim[rank - 1] = case_in(k, 1, 70);
+    if (rank && case_chance(k, 2)) dim[case_in(k, 0, rank - 1)] = 0;
+}
+
+/* Operands that broadcast to one shape. */
+static void make_elementwise(kcase *k, born_dtype t)
+{
+    int rank = (int)case_in(k, 0, 5);
+    int64_t dim[BORN_MAX_RANK];
+    const born_op *op = k->call.op;
+
+    dims(k, rank, 9, dim);
+    if (case_chance(k, 10)) dim[0] = rank ? 1500 : 1;
+    for (int i = 0; i < op->max_in; i++) {
+        int64_t d[BORN_MAX_RANK];
+        int lead = op->max_in > 1 && case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
+        for (int j = lead; j < rank; j++) d[j - lead] = op->max_in > 1 && case_chance(k, 20) ? 1 : dim[j];
+        born_dtype dt = op->sig[i] == 'B' ? BORN_BOOL : t;
+        add(k, case_view(k, dt, rank - lead, d, -1));
+    }
+}
+
+static uint16_t some_activation(kcase *k)
+{
+    static const uint16_t ops[] = { BORN_OP_RELU, BORN_OP_RELU, BORN_OP_SIGMOID, BORN_OP_TANH, BORN_OP_CLAMP, BORN_OP_LEAKY_RELU };
+    return case_chance(k, 50) ? ops[case_u32(k) % (sizeof ops / sizeof ops[0])] : 0;
+}
+
+static void make_matmul(kcase *k, born_dtype t)
+{
+    born_linear_attrs *a = (born_linear_attrs *)(void *)k->attrs;
+    int lead = (int)case_in(k, 0, 2), la = lead, lb = case_chance(k, 50) ? lead : 0;
+    int64_t da[8], db[8], out[8], m = case_in(k, 1, 30), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
+
+    if (case_chance(k, 10)) kk = case_in(k, 1000, 2100);
+    if (case_chance(k, 10)) m = case_in(k, 100, 300);
+    if (case_chance(k, 30)) m = case_in(k, 1, 5);
+    for (int i = 0; i < lead; i++) out[i] = case_in(k, 1, 4);
+    for (int i = 0; i < la; i++) da[i] = case_chance(k, 20) ? 1 : out[i];
+    for (int i = 0; i < lb; i++) db[i] = case_chance(k, 20) ? 1 : out[i];
+    da[la] = m;
+    da[la + 1] = db[lb] = kk;
+    db[lb + 1] = n;
+    add(k, case_view(k, t, la + 2, da, -1));
+    add(k, case_view(k, t, lb + 2, db, -1));
+    if (case_chance(k, 5)) {
+        k->in[0] = case_view(k, t, 1, &kk, -1);
+        return;
+    }
+    if (case_chance(k, 5)) {
+        k->in[1] = case_view(k, t, 1, &kk, -1);
+        return;
+    }
+    for (int i = 0; i < lead; i++) out[i] = da[i] == 1 && i < lb ? db[i] : da[i];
+    out[lead] = m;
+    out[lead + 1] = n;
+    if (case_chance(k, 50)) add(k, case_chance(k, 50) ? case_view(k, t, 1, &n, -1) : case_view(k, t, lead + 2, out, -1));
+    if (k->call.in_count == 3 && case_chance(k, 50)) add(k, case_view(k, t, lead + 2, out, -1));
+    a->activation = some_activation(k);
+    a->alpha = 0.1;
+    a->beta = 1.5;
+}
+
+static void make_gemm(kcase *k, born_dtype t)
+{
+    born_gemm_attrs *a = (born_gemm_attrs *)(void *)k->attrs;
+    int64_t m = case_in(k, 1, 60), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
+
+    a->alpha = case_chance(k, 50) ? 0.7 : 1;
+    a->beta = case_chance(k, 50) ? 1.3 : 1;
+    a->trans_a = case_chance(k, 50);
+    a->trans_b = case_chance(k, 50);
+    add(k, case_view(k, t, 2, a->trans_a ? (int64_t[]){ kk, m } : (int64_t[]){ m, kk }, -1));
+    add(k, case_view(k, t, 2, a->trans_b ? (int64_t[]){ n, kk } : (int64_t[]){ kk, n }, -1));
+    if (case_chance(k, 70)) {
+        int rank = (int)case_in(k, 0, 2);
+        int64_t d[2] = { case_chance(k, 50) ? 1 : m, case_chance(k, 30) ? 1 : n };
+        add(k, case_view(k, t, rank, d + (2 - rank), -1));
+    }
+}
+
+static void make_conv(kcase *k, born_dtype t)
+{
+    born_conv_attrs *a = (born_conv_attrs *)(void *)k->attrs;
+    int s = (int)case_in(k, 1, 3), layout = case_chance(k, 60) ? 1 : -1;
+    int64_t groups = case_chance(k, 60) ? 1 : case_in(k, 2, 40), cg = case_in(k, 1, 20), mg = case_in(k, 1, 70);
+    int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3];
+
+    if (groups > 1) cg = case_chance(k, 60) ? 1 : case_in(k, 1, 4), mg = case_chance(k, 60) ? 1 : case_in(k, 1, 20);
+    if (case_chance(k, 10)) cg = case_in(k, 60, 200);
+    x[0] = case_in(k, 1, 2);
+    x[1] = groups * cg;
+    w[0] = groups * mg;
+    w[1] = cg;
+    y[0] = x[0];
+    y[1] = w[0];
+    bool one = case_chance(k, 30);
+    for (int i = 0; i < s; i++) {
+        kernel[i] = one ? 1 : case_in(k, 1, s == 3 ? 3 : 5);
+        dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = one && case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        pads[i] = one ? 0 : case_in(k, 0, 3);
+        pads[s + i] = one ? 0 : case_in(k, 0, 3);
+        w[2 + i] = kernel[i];
+        int64_t reach = (kernel[i] - 1) * dil[i] + 1;
+        x[2 + i] = case_in(k, 1, s == 3 ? 5 : 14);
+        if (x[2 + i] + pads[i] + pads[s + i] < reach) x[2 + i] = reach;
+        y[2 + i] = (x[2 + i] + pads[i] + pads[s + i] - reach) / stride[i] + 1;
+    }
+    a->group = groups;
+    a->strides = case_ints(k, s, stride);
+    a->dilations = case_ints(k, s, dil);
+    a->pads = case_ints(k, 2 * s, pads);
+    a->activation = some_activation(k);
+    a->alpha = 0.1;
+    a->beta = 1.5;
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, w, 0));
+    born_view none = { 0 };
+    bool bias = case_chance(k, 60), residual = case_chance(k, 40), scale = case_chance(k, 30);
+    if (bias || residual || scale) add(k, bias ? case_view(k, t, 1, &y[1], 0) : none);
+    if (residual || scale) add(k, residual ? case_view(k, t, 2 + s, y, layout) : none);
+    if (scale) add(k, case_view(k, t, 1, &y[1], 0));
+}
+
+typedef struct generator { uint16_t op; void (*make)(kcase *k, born_dtype t); } generator;
+static const generator generators[] = {
+    { BORN_OP_MATMUL, make_matmul },
+    { BORN_OP_GEMM, make_gemm },
+    { BORN_OP_CONV, make_conv },
+};
+
+/* Results get memory of their own with guard bytes around; random layout for ops that take any. */
+static bool place_results(kcase *k, born_error *err)
+{
+    const born_op *op = k->call.op;
+    bool variadic, shares;
+    int outs = born__op_sig_outputs(op, &variadic);
+    int64_t lead = 16;
+
+    k->call.out_count = outs > 1 && case_chance(k, 70) ? 1 : outs;
+    if (born__op_infer(op, k->call.attrs, k->in, k->call.in_count, k->out, k->call.out_count, &shares, err) != BORN_OK)
+        return false;
+    for (int i = 0; i < k->call.out_count; i++) {
+        born_view *o = &k->out[i];
+        int size = born__dtype_info(o->dtype)->size;
+        int64_t span = lay_out(k, o, case_chance(k, 50) ? 0 : op->props & BORN_P_ANY_LAYOUT ? -1 : 0);
+        k->out_bytes[i] = (size_t)((span + 2 * lead) * size);
+        k->out_block[i] = case_block(k, k->out_bytes[i]);
+        memset(k->out_block[i], 0x5a, k->out_bytes[i]);
+        o->data = k->out_block[i] + lead * size;
+    }
+    return true;
+}
+
+bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed)
+{
+    born_error err = { 0 };
+    size_t i = 0, count = sizeof generators / sizeof generators[0];
+
+    memset(k, 0, sizeof *k);
+    k->seed = seed * 0x9e3779b97f4a7c15u + op->id;
+    k->specials = case_chance(k, 30);
+    k->call.op = op;
+    k->call.in = k->in;
+    k->call.out = k->out;
+    if (op->attrs) {
+        born__attrs_default(op->attrs, k->attrs);
+        k->call.attrs = k->attrs;
+    }
+    while (i < count && generators[i].op != op->id) i++;
+    if (i < count) generators[i].make(k, t);
+    else if (op->props & BORN_P_ELEMENTWISE) make_elementwise(k, t);
+    else return false;
+    if (place_results(k, &err)) return true;
+    printf("  %s: %s\n", op->name, err.text);
+    return false;
+}
+
+void case_free(kcase *k)
+{
+    for (int i = 0; i < k->blocks; i++) free(k->block[i]);
+    k->blocks = 0;
+}
