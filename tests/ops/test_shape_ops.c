@@ -38,7 +38,7 @@ static void check_sources(const char *what, born_op_id op, const void *attrs, in
         for (int i = 0; i < more_count; i++) in[i + 1] = more[i];
         if (!CHECK_OK(call_op(op, attrs, in, more_count + 1, &out, 1, &err), &err)) return;
         for (int64_t i = 0; i < born__view_count(&out); i++) {
-            int64_t at[BORN_MAX_RANK], from[BORN_MAX_RANK];
+            int64_t at[BORN_MAX_RANK] = { 0 }, from[BORN_MAX_RANK] = { 0 };
             coordinates(&out, i, at);
             double want = source(&x, how, at, from) ? tensor_get(&x, from) : fill;
             if (!CHECK_MSG(tensor_at(&out, i) == want, "%s, case %d: element %lld is %g, not %g", what, w, (long long)i,
