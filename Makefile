@@ -23,7 +23,8 @@ configure:
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
 
 demo: release
-	@scripts/demo.sh $(BUILD)/born
+	@cmake --build $(BUILD) --parallel $(JOBS) --target example_demo
+	@scripts/demo.sh $(BUILD)
 
 test:
 	@scripts/bootstrap.sh test

@@ -191,7 +191,7 @@ static born_status read_votes(const born_tree_votes *t, born_forest *f, work *w,
 born_status born__forest_make(born_forest *f, const born_tree_votes *t, int64_t features, void *memory, const char *op,
                               born_error *err)
 {
-    work w;
+    work w = { 0 };
     BORN_TRY(check_lengths(t, op, err));
     sizes_of(f, &w, t->tree.count, t->vote_id.count, 0, t->tree.count);
     cut_all(f, &w, memory);

@@ -1,0 +1,31 @@
+#!/bin/sh
+# make soak: what takes hours. The whole suite under each sanitizer, all cross targets, each fuzzer for ten minutes,
+# and two builds compared byte by byte.
+set -eu
+cd "$(dirname "$0")/.."
+jobs=$(nproc 2> /dev/null || echo 2)
+for preset in dev asan tsan aarch64 armv7 riscv64 wasm; do
+    echo "==== $preset"
+    cmake --preset $preset --log-level=WARNING
+    cmake --build build/$preset --parallel "$jobs"
+    ctest --test-dir build/$preset --output-on-failure --parallel "$jobs"
+done
+echo "==== fuzz"
+cmake --preset fuzz --log-level=WARNING
+cmake --build build/fuzz --parallel "$jobs"
+for f in build/fuzz/fuzz/fuzz_*; do
+    [ -x "$f" ] || continue
+    name=${f##*/fuzz_}
+    corpus=fuzz/corpus/$name
+    [ -d "$corpus" ] || corpus=""
+    mkdir -p "build/fuzz/new/$name"
+    "$f" -max_total_time=600 -timeout=20 -rss_limit_mb=4096 "build/fuzz/new/$name" $corpus
+done
+echo "==== reproducible"
+for n in 1 2; do
+    rm -rf build/same$n
+    CCACHE_DISABLE=1 cmake -S . -B build/same$n -DBORN_STATIC=ON -DBORN_TESTS=OFF > /dev/null
+    CCACHE_DISABLE=1 cmake --build build/same$n --parallel "$jobs" --target born > /dev/null
+done
+cmp build/same1/born build/same2/born
+echo "soak: all passed"
