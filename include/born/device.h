@@ -17,7 +17,7 @@ typedef struct born_device born_device;
 typedef struct born_cpu_desc {
     int threads;                /* threads in all, the caller's included; 0: what the cgroup and affinity allow */
     size_t max_bytes;           /* most memory of all tensors on the device; 0: no limit of its own */
-    size_t cache_bytes;         /* most freed memory kept for reuse; 0: 256 MiB */
+    size_t cache_bytes;         /* most freed memory that each chain keeps for reuse; 0: 256 MiB */
 } born_cpu_desc;
 
 /// The CPU as a device that several chains (one per thread) can share: one thread pool, one memory cache. Never NULL: a

@@ -40,7 +40,7 @@ static born_status from_array(born_backend *b, const born_array *a, born_dtype t
 
 born_tensor(born_from)(born_backend *b, born_array a, born_dtype t, const born_site *at)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n = NULL;
     if (!b) return born__poison_lost();
     born_status s = from_array(b, &a, t, &n, &err);
@@ -75,7 +75,7 @@ static born_status full(born_backend *b, born_dtype t, const born_shape *shape, 
 
 born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v, const born_site *at)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n = NULL;
     if (!b) return born__poison_lost();
     born_status s = full(b, t, &shape, v, &n, &err);
@@ -84,7 +84,7 @@ born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v,
 
 born_tensor born_number_like(born_tensor like, double v, const born_site *at)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *x, *n = NULL;
     if (born__handle_get(like, "number", &x)) {
         x = born__handle_node(like);
@@ -142,7 +142,7 @@ static born_status report(born_node *n, born_status s, born_error *err)
 
 born_status(born_read)(born_tensor x, void *dst, size_t bytes)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n;
     BORN_TRY(born__handle_get(x, "read", &n));
     return report(n, born__backend_read(born__node_link(n), &n->view, dst, bytes, &err), &err);
@@ -150,7 +150,7 @@ born_status(born_read)(born_tensor x, void *dst, size_t bytes)
 
 born_status(born_write)(born_tensor x, const void *src, size_t bytes)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n;
     BORN_TRY(born__handle_get(x, "write", &n));
     return report(n, born__backend_write(born__node_link(n), &n->view, src, bytes, &err), &err);
@@ -168,7 +168,7 @@ static born_status item(const born_node *n, born_dtype t, void *value, born_erro
 
 born_status born_item(born_tensor x, born_dtype t, void *value)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n;
     if (!value) return BORN_INVALID;
     BORN_TRY(born__handle_get(x, "item", &n));
@@ -177,7 +177,7 @@ born_status born_item(born_tensor x, born_dtype t, void *value)
 
 born_tensor born_as(born_tensor x, born_dtype t)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n = born__handle_node(x);
     if (!n) return born__poison_lost();
     if (n->poison) return x;

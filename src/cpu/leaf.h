@@ -24,11 +24,12 @@ typedef struct born_cpu_buffer {
 
 struct born_device {
     atomic_uint refs;
-    atomic_flag lock;                       /* guards list */
+    atomic_flag lock;                       /* guards list and shared_bytes */
     born_pool *pool;
     size_t max_bytes, cache_bytes;
-    atomic_size_t used, cached;             /* bytes from the allocator; of those, waiting in caches */
+    atomic_size_t used;                     /* bytes from the allocator, those in caches included */
     atomic_size_t shared;                   /* blocks in list: lets a miss skip the lock */
+    size_t shared_bytes;                    /* at most cache_bytes */
     born_error error;                       /* a device that could not be made */
     born_cpu_buffer *list[BORN_CLASSES];
 };
@@ -36,6 +37,7 @@ struct born_device {
 typedef struct born_cpu_leaf {
     born_device *dev;
     born_cpu_buffer *list[BORN_CLASSES];    /* this chain's own cache: no lock */
+    size_t cached;                          /* bytes in it */
     void *scratch;
     size_t scratch_bytes;
 } born_cpu_leaf;

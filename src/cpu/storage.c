@@ -1,5 +1,5 @@
 /* The CPU device and its memory. Freed blocks wait in lists by size class: first in the chain's own (no lock), then, when
-   a chain ends, in the device's. Above cache_bytes they go back to the allocator at once. Above max_bytes, and when the
+   a chain ends, in the device's. What a chain holds above cache_bytes goes back to the allocator at once. Above max_bytes, and when the
    allocator has nothing, the caches are emptied before NOMEM is reported. */
 #include <string.h>
 
@@ -54,7 +54,6 @@ static void list_free(born_device *d, born_cpu_buffer **list)
         while (list[i]) {
             born_cpu_buffer *b = list[i];
             list[i] = b->u.next;
-            atomic_fetch_sub_explicit(&d->cached, b->block_bytes, memory_order_relaxed);
             block_free(d, b);
         }
 }
@@ -64,6 +63,7 @@ static void device_trim(born_device *d)
     if (!atomic_load_explicit(&d->shared, memory_order_relaxed)) return;
     lock(d);
     list_free(d, d->list);
+    d->shared_bytes = 0;
     atomic_store_explicit(&d->shared, 0, memory_order_relaxed);
     unlock(d);
 }
@@ -99,16 +99,17 @@ static born_cpu_buffer *cache_take(born_cpu_leaf *leaf, int size_class)
     born_cpu_buffer *b = leaf->list[size_class];
     if (b) {
         leaf->list[size_class] = b->u.next;
+        leaf->cached -= b->block_bytes;
     } else if (atomic_load_explicit(&d->shared, memory_order_relaxed)) {
         lock(d);
         b = d->list[size_class];
         if (b) {
             d->list[size_class] = b->u.next;
+            d->shared_bytes -= b->block_bytes;
             atomic_fetch_sub_explicit(&d->shared, 1, memory_order_relaxed);
         }
         unlock(d);
     }
-    if (b) atomic_fetch_sub_explicit(&d->cached, b->block_bytes, memory_order_relaxed);
     return b;
 }
 
@@ -126,8 +127,7 @@ static void *block_new(born_cpu_leaf *leaf, size_t n, born_error *err)
     born_device *d = leaf->dev;
     for (int attempt = 0; attempt < 2; attempt++) {
         if (attempt) {
-            list_free(d, leaf->list);
-            device_trim(d);
+            born__cpu_leaf_free_cache(leaf);
         }
         if (!reserve(d, n)) continue;
         void *p = born__alloc(n);
@@ -174,12 +174,11 @@ void born__cpu_release(born_backend *self, born_buffer *buf)
     if (--buf->refs) return;
     if (b->wrapped && b->u.host_free) b->u.host_free(buf->data);
     buf->data = NULL;
-    if (b->size_class == BORN_CLASS_NONE ||
-        atomic_load_explicit(&d->cached, memory_order_relaxed) + b->block_bytes > d->cache_bytes) {
+    if (b->size_class == BORN_CLASS_NONE || leaf->cached + b->block_bytes > d->cache_bytes) {
         block_free(d, b);
         return;
     }
-    atomic_fetch_add_explicit(&d->cached, b->block_bytes, memory_order_relaxed);
+    leaf->cached += b->block_bytes;
     b->u.next = leaf->list[b->size_class];
     leaf->list[b->size_class] = b;
 }
@@ -193,10 +192,16 @@ void born__cpu_leaf_empty(born_cpu_leaf *leaf)
         while (leaf->list[i]) {
             born_cpu_buffer *b = leaf->list[i];
             leaf->list[i] = b->u.next;
+            if (d->shared_bytes + b->block_bytes > d->cache_bytes) {
+                block_free(d, b);
+                continue;
+            }
+            d->shared_bytes += b->block_bytes;
             b->u.next = d->list[i];
             d->list[i] = b;
             moved++;
         }
+    leaf->cached = 0;
     atomic_fetch_add_explicit(&d->shared, moved, memory_order_relaxed);
     unlock(d);
 }
@@ -204,5 +209,6 @@ void born__cpu_leaf_empty(born_cpu_leaf *leaf)
 void born__cpu_leaf_free_cache(born_cpu_leaf *leaf)
 {
     list_free(leaf->dev, leaf->list);
+    leaf->cached = 0;
     device_trim(leaf->dev);
 }

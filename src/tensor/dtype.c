@@ -30,7 +30,10 @@ int64_t born_dtype_bytes(born_dtype t, int64_t count)
 {
     const born_dtype_info *d = born__dtype_info(t);
     int64_t bytes;
-    if (d->block_bytes == 0 || count < 0 || count % d->block_elems != 0) return -1;
+    if (d->block_bytes == 0 || count < 0) return -1;
+    if (d->block_elems == 1)    /* eager calls come here often: no division */
+        return __builtin_mul_overflow(count, (int64_t)d->block_bytes, &bytes) ? -1 : bytes;
+    if (count % d->block_elems != 0) return -1;
     if (__builtin_mul_overflow(count / d->block_elems, (int64_t)d->block_bytes, &bytes)) return -1;
     return bytes;
 }

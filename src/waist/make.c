@@ -38,7 +38,9 @@ born_status born__node_from(born_chain *c, int level, born_dtype t, const int64_
     BORN_TRY(born__chain_alive(c, err));
     BORN_TRY(node_alloc(c, level, t, dim, rank, &n, err));
     size_t bytes = (size_t)born__view_bytes(&n->view);
-    born_status s = bytes ? born__backend_write(c->link[level], &n->view, data, bytes, err) : BORN_OK;
+    born_status s = BORN_OK;
+    if (bytes && n->view.data) memcpy(n->view.data, data, bytes);   /* fresh storage on the host: nobody else's yet */
+    else if (bytes) s = born__backend_write(c->link[level], &n->view, data, bytes, err);
     if (s) born__node_unref(n);
     else *out = n;
     return s;
@@ -52,6 +54,29 @@ static bool exact_integer(born_dtype t, double v)
     return born__load_f64(t, &room) == v;
 }
 
+/* node_from for one element, without the arithmetic on shapes: every C number in an expression comes through here. */
+static born_status scalar_from(born_chain *c, born_dtype t, const void *value, born_node **out, born_error *err)
+{
+    size_t size = (size_t)born__dtype_info(t)->size;
+    born_buffer *buf;
+    BORN_TRY(born__chain_alive(c, err));
+    born_node *n = born__node_new(c, 0);
+    BORN_FAIL_IF(!n, err, BORN_NOMEM, "no memory for a number");
+    born_status s = born__backend_alloc(c->link[0], size, 64, NULL, NULL, &buf, err);
+    if (s == BORN_OK) {
+        n->view.buffer = buf;
+        n->view.data = buf->data;
+        n->view.offset = 0;
+        n->view.dtype = t;
+        n->view.rank = 0;
+        if (buf->data) memcpy(buf->data, value, size);
+        else s = born__backend_write(c->link[0], &n->view, value, size, err);
+    }
+    if (s) born__node_unref(n);
+    else *out = n;
+    return s;
+}
+
 born_status born__node_scalar(born_chain *c, born_dtype t, double v, born_node **out, born_error *err)
 {
     uint64_t room = 0;
@@ -61,5 +86,5 @@ born_status born__node_scalar(born_chain *c, born_dtype t, double v, born_node *
     BORN_FAIL_IF(cls != 'F' && !exact_integer(t, v), err, BORN_RANGE, "the number %.17g is not exact in %s", v,
                  born_dtype_name(t));
     born__store_f64(t, &room, v);
-    return born__node_from(c, 0, t, NULL, 0, &room, out, err);
+    return scalar_from(c, t, &room, out, err);
 }

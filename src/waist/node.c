@@ -150,7 +150,7 @@ void born__nodes_close(born_chain *c)
 
 born_status born__handle_get(born_tensor t, const char *who, born_node **out)
 {
-    born_error err = { 0 };
+    born_error err;
     born_node *n = born__handle_node(t);
     *out = NULL;
     if (!n) return born__fail(&err, BORN_INVALID, "%s: no tensor", who);
