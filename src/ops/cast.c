@@ -118,7 +118,8 @@ static born_status cast_view(const born_view *out, const born_view *in, const bo
 born_status born__shape_cast(born_infer *f)
 {
     born_dtype to = BORN_ATTRS_OF(cast, f)->to;
-    if (!born__dtype_is(to, BORN_DT_ALL)) return born__infer_fail(f, BORN_DTYPE, "cannot go to %s", born_dtype_name(to));
+    if (!born__dtype_is(to, BORN_DT_ALL))
+        return born__infer_fail(f, BORN_DTYPE, "cannot go to %s", born_dtype_name(to));
     born__out_set(f, 0, to, f->in[0].rank, f->in[0].dim);
     return BORN_OK;
 }

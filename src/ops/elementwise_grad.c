@@ -107,7 +107,8 @@ void born__grad_where(born_emit *e, const born_grad *g)
     for (int i = 1; i < 3; i++) {
         if (!born__grad_wants(g, i)) continue;
         born_val zero = born__emit_const(e, g->gout[0], 0);
-        born_val d = born__emit_three(e, BORN_OP_WHERE, g->in[0], i == 1 ? g->gout[0] : zero, i == 1 ? zero : g->gout[0]);
+        born_val a = i == 1 ? g->gout[0] : zero, b = i == 1 ? zero : g->gout[0];
+        born_val d = born__emit_three(e, BORN_OP_WHERE, g->in[0], a, b);
         g->gin[i] = born__emit_sum_to(e, d, g->in[i]);
     }
 }

@@ -27,8 +27,9 @@ static born_status check_letter(const born_op *op, char letter, int i, born_dtyp
     }
     BORN_FAIL_IF(!born__dtype_is(dt, mask), err, BORN_DTYPE, "%s: operand %d cannot be %s", op->name, i,
                  born_dtype_name(dt));
-    BORN_FAIL_IF(want != BORN_DTYPE_NONE && want != dt, err, BORN_DTYPE, "%s: operand %d is %s where %s was given before",
-                 op->name, i, born_dtype_name(dt), born_dtype_name(want));
+    BORN_FAIL_IF(want != BORN_DTYPE_NONE && want != dt, err, BORN_DTYPE,
+                 "%s: operand %d is %s, but %s was given before", op->name, i, born_dtype_name(dt),
+                 born_dtype_name(want));
     return BORN_OK;
 }
 
@@ -91,8 +92,8 @@ static born_status check_output(const born_op *op, born_view *o, int i, bool sha
     bool fits = born__shape_count(o->dim, o->rank, &count);
     int64_t bytes = fits ? born_dtype_bytes(o->dtype, count) : -1;
     char text[96];
-    BORN_FAIL_IF(bytes < 0 || (uint64_t)bytes > PTRDIFF_MAX, err, BORN_RANGE, "%s: result %d is too large: %s", op->name,
-                 i, born__shape_text(o->dim, o->rank, text, sizeof text));
+    BORN_FAIL_IF(bytes < 0 || (uint64_t)bytes > PTRDIFF_MAX, err, BORN_RANGE, "%s: result %d is too large: %s",
+                 op->name, i, born__shape_text(o->dim, o->rank, text, sizeof text));
     if (!(shares && i == 0)) born__view_row_major(o);
     return BORN_OK;
 }

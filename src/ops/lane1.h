@@ -1,5 +1,5 @@
-/* The words of formulas on one f32 lane: math.inc read as scalar C. Functions are called name_f32. Kernels on more lanes
-   include the same text, so the bits agree. */
+/* The words of formulas on one f32 lane: math.inc read as scalar C. Functions are called name_f32. Kernels on more
+   lanes include the same text, so the bits agree. */
 #ifndef BORN_OPS_LANE1_H
 #define BORN_OPS_LANE1_H
 #include <math.h>

@@ -80,8 +80,8 @@ static void prepare_walks(reduction *w, const born_call *c, uint32_t mask)
     w->count = w->other.total * w->row.total;
 }
 
-/* n terms at p, `step` bytes apart, as numbers of the class after shift and map; m (may be NULL) points at n numbers, or
-   at one for all. buf and tmp are scratch. */
+/* n terms at p, `step` bytes apart, as numbers of the class after shift and map; m (may be NULL) points at n numbers,
+   or at one for all. buf and tmp are scratch. */
 static const void *terms(const reduction *w, const born_reducer *r, const char *p, int64_t step, int64_t n,
                          const void *m, bool m_each, born_run *buf, born_run *tmp)
 {

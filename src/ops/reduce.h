@@ -1,7 +1,8 @@
-/* Reductions by the law of bits. The trailing run of reduced axes is one row, reduced by born__row_reduce: element i goes
-   to lane i % 16 of accumulator (i / 16) % 4, accumulators join as (0+1)+(2+3), lanes by halves 8, 4, 2, 1; chunks of
-   4,096 join by a binary tree over the chunk index. What the other reduced axes leave is a chain in row-major order,
-   cut every 1,024 terms, the segments joined left to right. `max`, `min` and `prod` follow the same order. */
+/* Reductions by the law of bits. The trailing run of reduced axes is one row, fed to a born_row: element i
+   goes to lane i % 16 of accumulator (i / 16) % 4, accumulators join as (0+1)+(2+3), lanes by halves 8, 4, 2, 1;
+   chunks of 4,096 join by a binary tree over the chunk index. What the other reduced axes leave is a chain in
+   row-major order, cut every 1,024 terms, the segments joined left to right. `max`, `min` and `prod` follow the same
+   order. */
 #ifndef BORN_OPS_REDUCE_H
 #define BORN_OPS_REDUCE_H
 #include "ops/numbers.h"

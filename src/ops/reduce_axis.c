@@ -1,5 +1,5 @@
-/* Reference kernels along one axis: arg_max and arg_min, running sums and products. Lines along the axis are independent
-   and run in parallel. */
+/* Reference kernels along one axis: arg_max and arg_min, running sums and products. Lines along the axis are
+   independent and run in parallel. */
 #include "ops/ref.h"
 
 #define BORN_EACH "ops/reduce_arg.inc"

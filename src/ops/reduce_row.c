@@ -1,5 +1,5 @@
-/* One row reduced in the order that the law of bits fixes; see reduce.h. Built from the spans of the joining op, so that
-   every class and every kind of reduction shares one text. */
+/* One row reduced in the order that the law of bits fixes; see reduce.h. Built from the spans of the joining op, so
+   that every class and every kind of reduction shares one text. */
 #include "ops/reduce.h"
 
 #include <math.h>

@@ -4,7 +4,10 @@
 
 #include "base/alloc.h"
 
-static tape_value *at(tape *t, born_val v) { return &t->value[v - 1]; }
+static tape_value *at(tape *t, born_val v)
+{
+    return &t->value[v - 1];
+}
 
 static born_val add_value(tape *t, const born_view *v)
 {
@@ -22,7 +25,7 @@ static void *room_for(const born_view *v)
 born_val tape_put_view(tape *t, const born_view *v)
 {
     born_view copy = *v;
-    copy.buffer = NULL;         /* marks what the test owns: tape_free leaves it */
+    copy.buffer = NULL; /* marks what the test owns: tape_free leaves it */
     copy.offset = -1;
     return add_value(t, &copy);
 }
@@ -48,7 +51,10 @@ static born_status run_call(born_emit *e, born_op_id id, const void *attrs, cons
     if (e->err.status || t->calls == TAPE_CALLS || in_count > TAPE_FEW) return BORN_INTERNAL;
     void *own = NULL;
     if (op->attrs) {
-        union { max_align_t align; char bytes[512]; } defaults;
+        union {
+            max_align_t align;
+            char bytes[512];
+        } defaults;
         if (!attrs) born__attrs_default(op->attrs, &defaults);
         own = born__attrs_dup(op->attrs, attrs ? attrs : &defaults);
     }
@@ -78,7 +84,10 @@ static const born_view *meta(born_emit *e, born_val v)
     static const born_view none;
     return v ? &at((tape *)e, v)->view : &none;
 }
-static born_val scalar(born_emit *e, born_dtype dtype, double v) { return tape_put((tape *)e, dtype, 0, NULL, &v); }
+static born_val scalar(born_emit *e, born_dtype dtype, double v)
+{
+    return tape_put((tape *)e, dtype, 0, NULL, &v);
+}
 static born_val ints(born_emit *e, const int64_t *v, int count)
 {
     double d[BORN_MAX_RANK * 2];
@@ -107,8 +116,14 @@ born_val tape_run(tape *t, born_op_id op, const void *attrs, const born_val *in,
     return born__emit1(&t->emit, op, attrs, in, in_count);
 }
 
-const born_view *tape_view(tape *t, born_val v) { return &at(t, v)->view; }
-int64_t tape_count(tape *t, born_val v) { return born__view_count(tape_view(t, v)); }
+const born_view *tape_view(tape *t, born_val v)
+{
+    return &at(t, v)->view;
+}
+int64_t tape_count(tape *t, born_val v)
+{
+    return born__view_count(tape_view(t, v));
+}
 double tape_at(tape *t, born_val v, int64_t i)
 {
     const born_view *w = tape_view(t, v);
@@ -146,8 +161,15 @@ void tape_backward(tape *t, born_val out, born_val seed, const born_val *x, born
         }
         for (int i = 0; i < r.in_count; i++) wanted[i] = needs[r.in[i]];
         if (!arrived || !r.op->grad) continue;
-        born_grad g = { .op = r.op, .attrs = r.attrs, .in_count = r.in_count, .out_count = r.out_count, .in = r.in,
-                        .out = r.out, .gout = gout, .wanted = wanted, .gin = gin };
+        born_grad g = { .op = r.op,
+                        .attrs = r.attrs,
+                        .in_count = r.in_count,
+                        .out_count = r.out_count,
+                        .in = r.in,
+                        .out = r.out,
+                        .gout = gout,
+                        .wanted = wanted,
+                        .gin = gin };
         r.op->grad(&t->emit, &g);
         for (int i = 0; i < r.in_count; i++)
             if (r.in[i] && (int)r.in[i] <= values && wanted[i]) accumulate(t, &grad[r.in[i]], gin[i]);

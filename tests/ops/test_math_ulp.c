@@ -10,14 +10,18 @@ static double ulps(float got, double want)
 {
     float near = (float)want;
     if (isnan(want)) return isnan(got) ? 0 : 1e9;
-    if (isinf(near) || isinf(got)) return got == near ? 0 : fabs(want) > 3.402823e38 && fabsf(got) > 3.4028e38f ? 0 : 1e9;
+    if (isinf(near) || isinf(got))
+        return got == near ? 0 : fabs(want) > 3.402823e38 && fabsf(got) > 3.4028e38f ? 0 : 1e9;
     int e;
     frexp(want, &e);
     if (e < -125) e = -125;
     return fabs((double)got - want) / ldexp(1, e - 24);
 }
 
-typedef struct worst { double ulp; float at; } worst;
+typedef struct worst {
+    double ulp;
+    float at;
+} worst;
 static void look(worst *w, float x, float got, double want)
 {
     double u = ulps(got, want);
@@ -39,14 +43,17 @@ static worst sweep(float (*fn)(float), double (*ref)(double), double lo, double 
     return w;
 }
 
-static double ref_square(double x) { return x * x; }
+static double ref_square(double x)
+{
+    return x * x;
+}
 
-#define BOUND(fn, ref, lo, hi, bound)                                                                                 \
-    TEST(ulp_##fn)                                                                                                    \
-    {                                                                                                                 \
-        worst w = sweep(fn##_f32, ref, lo, hi, 1000000);                                                              \
-        printf("  %.3f ULP at %.9g\n", w.ulp, (double)w.at);                                                          \
-        CHECK_MSG(w.ulp <= (bound), "%s: %g ULP at %.9g", #fn, w.ulp, (double)w.at);                                  \
+#define BOUND(fn, ref, lo, hi, bound)                                                                                  \
+    TEST(ulp_##fn)                                                                                                     \
+    {                                                                                                                  \
+        worst w = sweep(fn##_f32, ref, lo, hi, 1000000);                                                               \
+        printf("  %.3f ULP at %.9g\n", w.ulp, (double)w.at);                                                           \
+        CHECK_MSG(w.ulp <= (bound), "%s: %g ULP at %.9g", #fn, w.ulp, (double)w.at);                                   \
     }
 BOUND(exp, exp, -105, 90, 1)
 BOUND(expm1, expm1, -20, 4, 1.5)
@@ -85,7 +92,10 @@ TEST(ulp_pow)
     CHECK(w.ulp <= 1);
 }
 
-static bool same(float a, float b) { return (a != a && b != b) || born__f32_bits(a) == born__f32_bits(b); }
+static bool same(float a, float b)
+{
+    return (a != a && b != b) || born__f32_bits(a) == born__f32_bits(b);
+}
 
 TEST(math_edges)
 {
@@ -111,12 +121,13 @@ TEST(math_edges)
 
 TEST(pow_edges)
 {
-    static const float v[] = { 0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 0.5f, -0.5f, 3.0f, -3.0f, INFINITY, -INFINITY,
-                               NAN, 16777217.0f, 1e30f, -1e-40f };
+    static const float v[] = { 0.0f, -0.0f, 1.0f,     -1.0f,     2.0f, -2.0f,       0.5f,  -0.5f,
+                               3.0f, -3.0f, INFINITY, -INFINITY, NAN,  16777217.0f, 1e30f, -1e-40f };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++)
         for (size_t j = 0; j < sizeof v / sizeof v[0]; j++) {
             float got = pow_f32(v[i], v[j]), want = (float)pow((double)v[i], (double)v[j]);
-            CHECK_MSG(same(got, want), "pow(%g, %g) = %g, not %g", (double)v[i], (double)v[j], (double)got, (double)want);
+            CHECK_MSG(same(got, want), "pow(%g, %g) = %g, not %g", (double)v[i], (double)v[j], (double)got,
+                      (double)want);
         }
 }
 

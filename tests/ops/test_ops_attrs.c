@@ -36,7 +36,10 @@ TEST(attribute_sets_are_consistent)
     }
 }
 
-static const born_attr_set *set_of(const char *op) { return born__op_find(op, strlen(op))->attrs; }
+static const born_attr_set *set_of(const char *op)
+{
+    return born__op_find(op, strlen(op))->attrs;
+}
 
 static void round_trip(const char *op, const char *text)
 {
@@ -48,13 +51,13 @@ static void round_trip(const char *op, const char *text)
         size_t n = born__attrs_print(s, room, again, sizeof again);
         CHECK_TEXT(again, text);
         CHECK_INT(n, strlen(text));
-        CHECK_INT(born__attrs_print(s, room, again, 4), n);     /* cut, still ended */
+        CHECK_INT(born__attrs_print(s, room, again, 4), n); /* cut, still ended */
         CHECK(strlen(again) <= 3);
         void *copy = born__attrs_dup(s, room);
         CHECK(copy && born__attrs_equal(s, room, copy) && born__attrs_hash(s, room) == born__attrs_hash(s, copy));
         born__arena_free(&arena);
         arena = (born_arena){ 0 };
-        born__attrs_print(s, copy, again, sizeof again);        /* the copy stands alone */
+        born__attrs_print(s, copy, again, sizeof again); /* the copy stands alone */
         CHECK_TEXT(again, text);
         char defaults[1024];
         born__attrs_default(s, defaults);
@@ -80,8 +83,9 @@ TEST(attributes_print_and_read_back)
 
 TEST(attribute_text_is_refused)
 {
-    static const char *const bad[] = { "axis", "axis=", "axis=x", "axis=99999999999999999999", "nothing=1", "axis=1 axis=2",
-                                       "axis=1,", "drop_dims=1", ",", "axis==1", "axis=-", "axis=\"1\"" };
+    static const char *const bad[] = { "axis",      "axis=",         "axis=x",  "axis=99999999999999999999",
+                                       "nothing=1", "axis=1 axis=2", "axis=1,", "drop_dims=1",
+                                       ",",         "axis==1",       "axis=-",  "axis=\"1\"" };
     const born_attr_set *s = set_of("arg_max");
     char room[1024];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -91,8 +95,12 @@ TEST(attribute_text_is_refused)
         CHECK_MSG(got == BORN_FORMAT, "\"%s\" gave %s", bad[i], born_status_name(got));
         born__arena_free(&arena);
     }
-    static const char *const tensor[] = { "value=f32[2]:00", "value=f32[-1]:", "value=zz[1]:00", "value=u8[2]:0g00",
-                                          "value=u8[1,1,1,1,1,1,1,1,1]:00", "value=u8[4611686018427387904,8]:00" };
+    static const char *const tensor[] = { "value=f32[2]:00",
+                                          "value=f32[-1]:",
+                                          "value=zz[1]:00",
+                                          "value=u8[2]:0g00",
+                                          "value=u8[1,1,1,1,1,1,1,1,1]:00",
+                                          "value=u8[4611686018427387904,8]:00" };
     for (size_t i = 0; i < sizeof tensor / sizeof tensor[0]; i++) {
         born_arena arena = { 0 };
         born_error err = { 0 };

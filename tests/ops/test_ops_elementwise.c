@@ -1,13 +1,14 @@
-/* The elementwise rows: f32 against f64, integers against their own arithmetic, edges, and the ways that operands lie in
-   memory: broadcast, strided, reversed, in place, empty, rank 0. Generated from the rows. */
+/* The elementwise rows: f32 against f64, integers against their own arithmetic, edges, and the ways that operands lie
+   in memory: broadcast, strided, reversed, in place, empty, rank 0. Generated from the rows. */
 #include <math.h>
 
 #include "../harness.h"
 #include "ops/elementwise.h"
 #include "support_tape.h"
 
-static const double points[] = { 0.0, -0.0, 0.25, -0.25, 0.7, -0.7, 1, -1, 1.5, -1.5, 2, -2, 3, -3, 3.7, -3.7, 10, -10,
-                                 25, -25, 1e-6, -1e-6, 1e-40, 80, -80, 1e6, -1e6, INFINITY, -INFINITY, NAN };
+static const double points[] = { 0.0,  -0.0,  0.25,  -0.25, 0.7, -0.7, 1,    -1,       1.5,       -1.5,
+                                 2,    -2,    3,     -3,    3.7, -3.7, 10,   -10,      25,        -25,
+                                 1e-6, -1e-6, 1e-40, 80,    -80, 1e6,  -1e6, INFINITY, -INFINITY, NAN };
 enum { POINTS = sizeof points / sizeof points[0] };
 
 static bool close_to(float got, double want, double reach)
@@ -69,16 +70,20 @@ TEST(integers_wrap_and_never_trap)
     CHECK(run_two(BORN_OP_MOD, BORN_I32, -7, 3, &fmod_attrs) == -1);
     CHECK(run_two(BORN_OP_ABS, BORN_I8, -128, 0, NULL) == -128 && run_two(BORN_OP_NEG, BORN_I8, -128, 0, NULL) == -128);
     born_bit_shift_attrs right = { .direction = 1 };
-    CHECK(run_two(BORN_OP_BIT_SHIFT, BORN_U8, 0x81, 1, NULL) == 2 && run_two(BORN_OP_BIT_SHIFT, BORN_U8, 1, 200, NULL) == 0);
+    CHECK(run_two(BORN_OP_BIT_SHIFT, BORN_U8, 0x81, 1, NULL) == 2 &&
+          run_two(BORN_OP_BIT_SHIFT, BORN_U8, 1, 200, NULL) == 0);
     CHECK(run_two(BORN_OP_BIT_SHIFT, BORN_U32, 0x80000000, 31, &right) == 1);
     CHECK(run_two(BORN_OP_BIT_SHIFT, BORN_U64, 8, 64, &right) == 0);
     CHECK(run_two(BORN_OP_BITWISE_NOT, BORN_U8, 1, 0, NULL) == 254);
     CHECK(run_two(BORN_OP_POW, BORN_I32, 3, 4, NULL) == 81 && run_two(BORN_OP_POW, BORN_I32, 2, -1, NULL) == 0);
     CHECK(run_two(BORN_OP_POW, BORN_I64, -1, -3, NULL) == -1 && run_two(BORN_OP_POW, BORN_U8, 2, 9, NULL) == 0);
-    CHECK(run_two(BORN_OP_LOGICAL_XOR, BORN_BOOL, 1, 1, NULL) == 0 && run_two(BORN_OP_LOGICAL_NOT, BORN_BOOL, 0, 0, NULL) == 1);
+    CHECK(run_two(BORN_OP_LOGICAL_XOR, BORN_BOOL, 1, 1, NULL) == 0 &&
+          run_two(BORN_OP_LOGICAL_NOT, BORN_BOOL, 0, 0, NULL) == 1);
     born_clamp_attrs clamp = { .lo = -5, .hi = 1e300 };
-    CHECK(run_two(BORN_OP_CLAMP, BORN_U8, 200, 0, &clamp) == 200 && run_two(BORN_OP_CLAMP, BORN_I64, -9, 0, &clamp) == -5);
-    CHECK(run_two(BORN_OP_SIGN, BORN_I16, -300, 0, NULL) == -1 && run_two(BORN_OP_MAX, BORN_U64, 3, 0x1p63, NULL) == 0x1p63);
+    CHECK(run_two(BORN_OP_CLAMP, BORN_U8, 200, 0, &clamp) == 200 &&
+          run_two(BORN_OP_CLAMP, BORN_I64, -9, 0, &clamp) == -5);
+    CHECK(run_two(BORN_OP_SIGN, BORN_I16, -300, 0, NULL) == -1 &&
+          run_two(BORN_OP_MAX, BORN_U64, 3, 0x1p63, NULL) == 0x1p63);
 }
 
 TEST(comparison_edges)
@@ -124,7 +129,9 @@ static void check_layout(born_op_id op, const int64_t sx[3], const int64_t sy[3]
         z.stride[d] = sz[d];
     }
     born_error err = { 0 };
-    born_call c = { .op = o, .attrs = o->attrs ? attrs : NULL, .in_count = o->min_in, .out_count = 1, .in = in, .out = &z };
+    born_call c = {
+        .op = o, .attrs = o->attrs ? attrs : NULL, .in_count = o->min_in, .out_count = 1, .in = in, .out = &z
+    };
     if (!CHECK_OK(o->ref(&c, &(born_exec){ .err = &err }), &err)) return;
     double p[2];
     born__attrs_numbers(o->attrs, c.attrs, p);
@@ -133,15 +140,15 @@ static void check_layout(born_op_id op, const int64_t sx[3], const int64_t sy[3]
             for (int64_t k = 0; k < 6; k++) {
                 float x = at3(&in[0], i, j, k), y = at3(&in[1], i, j, k), want, got = at3(&z, i, j, k);
                 born__span_of(op, BORN_CLASS_F32)(p, &x, &y, &want, 1);
-                CHECK_MSG(memcmp(&want, &got, 4) == 0 || (isnan(want) && isnan(got)), "%s at %d,%d,%d: %g, not %g", o->name,
-                          (int)i, (int)j, (int)k, (double)got, (double)want);
+                CHECK_MSG(memcmp(&want, &got, 4) == 0 || (isnan(want) && isnan(got)), "%s at %d,%d,%d: %g, not %g",
+                          o->name, (int)i, (int)j, (int)k, (double)got, (double)want);
             }
 }
 
 static void check_layouts(born_op_id op, uint32_t dtypes)
 {
-    static const int64_t dense[3] = { 30, 6, 1 }, last[3] = { 30, 1, 5 }, gaps[3] = { 100, 17, 2 }, back[3] = { -30, 6, -1 },
-                         row[3] = { 0, 0, 1 }, column[3] = { 0, 3, 0 }, one[3] = { 0, 0, 0 };
+    static const int64_t dense[3] = { 30, 6, 1 }, last[3] = { 30, 1, 5 }, gaps[3] = { 100, 17, 2 },
+                         back[3] = { -30, 6, -1 }, row[3] = { 0, 0, 1 }, column[3] = { 0, 3, 0 }, one[3] = { 0, 0, 0 };
     if (!born__dtype_is(BORN_F32, dtypes)) return;
     check_layout(op, dense, dense, dense);
     check_layout(op, last, last, last);
@@ -183,8 +190,8 @@ TEST(where_and_clip)
     static const double want[] = { 1, -1, 3, 4, -1, 6 };
     for (int k = 0; k < 4; k++) {
         static const born_dtype types[] = { BORN_F64, BORN_F16, BORN_I8, BORN_I32 };
-        born_val in[3] = { tape_put(t, BORN_BOOL, 1, (int64_t[]){ 3 }, m), tape_put(t, types[k], 2, (int64_t[]){ 2, 3 }, a),
-                           tape_put(t, types[k], 0, NULL, b) };
+        born_val in[3] = { tape_put(t, BORN_BOOL, 1, (int64_t[]){ 3 }, m),
+                           tape_put(t, types[k], 2, (int64_t[]){ 2, 3 }, a), tape_put(t, types[k], 0, NULL, b) };
         born_val z = tape_run(t, BORN_OP_WHERE, NULL, in, 3);
         for (int i = 0; i < 6 && CHECK(z != 0); i++) CHECK(tape_at(t, z, i) == want[i]);
     }
@@ -196,22 +203,39 @@ TEST(where_and_clip)
     CHECK(tape_at(t, z, 0) == -1 && tape_at(t, z, 1) == 0.5 && tape_at(t, z, 2) == 1 && isnan(tape_at(t, z, 3)));
     z = tape_run(t, BORN_OP_CLIP, NULL, (born_val[]){ v, 0, h }, 3);
     CHECK(tape_at(t, z, 0) == -5 && tape_at(t, z, 2) == 1);
-    z = tape_run(t, BORN_OP_CLIP, NULL, (born_val[]){ v, l, under }, 3);     /* lo above hi: hi */
+    z = tape_run(t, BORN_OP_CLIP, NULL, (born_val[]){ v, l, under }, 3); /* lo above hi: hi */
     CHECK(tape_at(t, z, 0) == -3 && tape_at(t, z, 2) == -3);
     tape_free(t);
 }
 
 TEST(casts_round_once_and_saturate)
 {
-    static const struct { born_dtype from, to; double x, want; } k[] = {
-        { BORN_F32, BORN_I8, 300, 127 },        { BORN_F32, BORN_I8, -300, -128 },   { BORN_F32, BORN_U8, -3.7, 0 },
-        { BORN_F32, BORN_U8, 255.9, 255 },      { BORN_F64, BORN_I32, 3e9, 2147483647.0 }, { BORN_F32, BORN_I32, -1.9, -1 },
-        { BORN_F32, BORN_I64, NAN, 0 },         { BORN_F32, BORN_I64, -INFINITY, -0x1p63 }, { BORN_F64, BORN_U64, 1e30, 0x1p64 },
-        { BORN_I32, BORN_I8, 257, 1 },          { BORN_I16, BORN_U16, -1, 65535 },   { BORN_U8, BORN_I8, 200, -56 },
-        { BORN_F32, BORN_BOOL, NAN, 1 },        { BORN_F32, BORN_BOOL, -0.0, 0 },    { BORN_I64, BORN_BOOL, 256, 1 },
-        { BORN_BOOL, BORN_F32, 1, 1 },          { BORN_F32, BORN_F16, 65520, INFINITY }, { BORN_F32, BORN_F16, 65519, 65504 },
-        { BORN_F32, BORN_F16, 6e-8, 0x1p-24 },  { BORN_F32, BORN_BF16, 1.00390625, 1 }, { BORN_F16, BORN_F64, 0.0999755859375, 0.0999755859375 },
-        { BORN_F64, BORN_F16, 1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-10 },     /* twice rounded it would be 1 */
+    static const struct {
+        born_dtype from, to;
+        double x, want;
+    } k[] = {
+        { BORN_F32, BORN_I8, 300, 127 },
+        { BORN_F32, BORN_I8, -300, -128 },
+        { BORN_F32, BORN_U8, -3.7, 0 },
+        { BORN_F32, BORN_U8, 255.9, 255 },
+        { BORN_F64, BORN_I32, 3e9, 2147483647.0 },
+        { BORN_F32, BORN_I32, -1.9, -1 },
+        { BORN_F32, BORN_I64, NAN, 0 },
+        { BORN_F32, BORN_I64, -INFINITY, -0x1p63 },
+        { BORN_F64, BORN_U64, 1e30, 0x1p64 },
+        { BORN_I32, BORN_I8, 257, 1 },
+        { BORN_I16, BORN_U16, -1, 65535 },
+        { BORN_U8, BORN_I8, 200, -56 },
+        { BORN_F32, BORN_BOOL, NAN, 1 },
+        { BORN_F32, BORN_BOOL, -0.0, 0 },
+        { BORN_I64, BORN_BOOL, 256, 1 },
+        { BORN_BOOL, BORN_F32, 1, 1 },
+        { BORN_F32, BORN_F16, 65520, INFINITY },
+        { BORN_F32, BORN_F16, 65519, 65504 },
+        { BORN_F32, BORN_F16, 6e-8, 0x1p-24 },
+        { BORN_F32, BORN_BF16, 1.00390625, 1 },
+        { BORN_F16, BORN_F64, 0.0999755859375, 0.0999755859375 },
+        { BORN_F64, BORN_F16, 1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-10 }, /* twice rounded it would be 1 */
         { BORN_F64, BORN_BF16, 1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-7 },
         { BORN_F64, BORN_F16, 1 + 0x1p-11 - 0x1p-40, 1 },
         { BORN_F16, BORN_BF16, 1.00390625, 1 },

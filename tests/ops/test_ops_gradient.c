@@ -14,8 +14,8 @@ typedef struct gradient_case {
     int operands;
     int rank[OPERANDS];
     int64_t dim[OPERANDS][4];
-    double lo, hi;                      /* where operands are drawn from */
-    const double *host;                 /* values of the last operand where it is i64 and takes no gradient */
+    double lo, hi; /* where operands are drawn from */
+    const double *host; /* values of the last operand where it is i64 and takes no gradient */
     bool no_second;
 } gradient_case;
 
@@ -25,7 +25,10 @@ static int64_t count_of(const gradient_case *k, int i)
     for (int d = 0; d < k->rank[i]; d++) n *= k->dim[i][d];
     return n;
 }
-static bool is_host(const gradient_case *k, int i) { return k->host && i == k->operands - 1; }
+static bool is_host(const gradient_case *k, int i)
+{
+    return k->host && i == k->operands - 1;
+}
 
 /* Values far enough from branch points and ties that differences of 1e-5 do not cross them. */
 static void draw(const gradient_case *k, double v[OPERANDS][MOST], uint64_t *seed)
@@ -37,7 +40,10 @@ static void draw(const gradient_case *k, double v[OPERANDS][MOST], uint64_t *see
         }
 }
 
-static double weight(int64_t i) { return 0.5 + 0.37 * (double)((i * 7) % 5) - 0.2 * (double)(i % 3); }
+static double weight(int64_t i)
+{
+    return 0.5 + 0.37 * (double)((i * 7) % 5) - 0.2 * (double)(i % 3);
+}
 
 static born_val weights_like(tape *t, born_val v)
 {
@@ -117,7 +123,7 @@ static void check_case(const gradient_case *k, uint64_t seed)
         compare(t, k, v, g, 1);
     }
     if (y && !k->no_second) {
-        for (int i = 0; i < n; i++) {       /* the sum of the projected gradients, differentiated */
+        for (int i = 0; i < n; i++) { /* the sum of the projected gradients, differentiated */
             born_val more[OPERANDS] = { 0 };
             if (!g[i]) continue;
             tape_backward(t, g[i], weights_like(t, g[i]), x, more, n);
@@ -139,15 +145,30 @@ static void unary_range(born_op_id op, double *lo, double *hi)
     switch (op) {
     case BORN_OP_SQRT:
     case BORN_OP_RSQRT:
-    case BORN_OP_LOG: *lo = 0.2; break;
-    case BORN_OP_RECIPROCAL: *lo = 0.3; break;
-    case BORN_OP_LOG1P: *lo = -0.7; break;
+    case BORN_OP_LOG:
+        *lo = 0.2;
+        break;
+    case BORN_OP_RECIPROCAL:
+        *lo = 0.3;
+        break;
+    case BORN_OP_LOG1P:
+        *lo = -0.7;
+        break;
     case BORN_OP_ASIN:
     case BORN_OP_ACOS:
-    case BORN_OP_ATANH: *lo = -0.8; *hi = 0.8; break;
-    case BORN_OP_ACOSH: *lo = 1.3; break;
-    case BORN_OP_TAN: *lo = -1.2; *hi = 1.2; break;
-    default: break;
+    case BORN_OP_ATANH:
+        *lo = -0.8;
+        *hi = 0.8;
+        break;
+    case BORN_OP_ACOSH:
+        *lo = 1.3;
+        break;
+    case BORN_OP_TAN:
+        *lo = -1.2;
+        *hi = 1.2;
+        break;
+    default:
+        break;
     }
 }
 
@@ -176,7 +197,10 @@ TEST(gradient_unary_rows)
 
 static void binary_case(born_op_id op, uint32_t dtypes)
 {
-    static const struct { int rank[2]; int64_t dim[2][4]; } shape[] = {
+    static const struct {
+        int rank[2];
+        int64_t dim[2][4];
+    } shape[] = {
         { { 2, 2 }, { { 2, 3 }, { 2, 3 } } },
         { { 3, 1 }, { { 2, 1, 3 }, { 3 } } },
         { { 2, 3 }, { { 2, 1 }, { 2, 1, 3 } } },
@@ -211,9 +235,10 @@ TEST(gradient_reductions)
     static const double last[] = { 2 }, first[] = { 0 }, ends[] = { 0, 2 }, tail[] = { -1, 1 };
     static const born_reduce_attrs drop = { .drop_dims = true };
     static const born_variance_attrs unbiased = { .correction = 1 };
-    static const uint16_t op[] = { BORN_OP_REDUCE_SUM, BORN_OP_REDUCE_MEAN, BORN_OP_REDUCE_PROD, BORN_OP_REDUCE_MAX,
-                                   BORN_OP_REDUCE_MIN, BORN_OP_REDUCE_L1, BORN_OP_REDUCE_L2, BORN_OP_REDUCE_LOG_SUM,
-                                   BORN_OP_REDUCE_LOG_SUM_EXP, BORN_OP_REDUCE_SUM_SQUARE };
+    static const uint16_t op[] = { BORN_OP_REDUCE_SUM,       BORN_OP_REDUCE_MEAN,    BORN_OP_REDUCE_PROD,
+                                   BORN_OP_REDUCE_MAX,       BORN_OP_REDUCE_MIN,     BORN_OP_REDUCE_L1,
+                                   BORN_OP_REDUCE_L2,        BORN_OP_REDUCE_LOG_SUM, BORN_OP_REDUCE_LOG_SUM_EXP,
+                                   BORN_OP_REDUCE_SUM_SQUARE };
     for (size_t i = 0; i < sizeof op / sizeof op[0]; i++) {
         double lo = op[i] == BORN_OP_REDUCE_LOG_SUM || op[i] == BORN_OP_REDUCE_PROD ? 0.5 : -2;
         gradient_case k = { op[i], NULL, 2, { 3, 1 }, { { 2, 3, 4 }, { 1 } }, lo, 2, last, false };
@@ -230,8 +255,9 @@ TEST(gradient_reductions)
         gradient_case all = { op[i], &drop, 1, { 2 }, { { 3, 4 } }, lo, 2, NULL, false };
         check_case(&all, 25);
     }
-    check_case(&(gradient_case){ BORN_OP_REDUCE_VARIANCE, &unbiased, 2, { 3, 1 }, { { 2, 3, 4 }, { 1 } }, -2, 2, last,
-                                 false }, 26);
+    check_case(
+        &(gradient_case){ BORN_OP_REDUCE_VARIANCE, &unbiased, 2, { 3, 1 }, { { 2, 3, 4 }, { 1 } }, -2, 2, last, false },
+        26);
 }
 
 TEST(gradient_running)
@@ -272,7 +298,8 @@ TEST(gradient_product_zeros)
     static const double want[] = { 0, 6, 0, 0, 0, 0 };
     tape *t = tape_new();
     const double axis = 1;
-    born_val x = tape_put(t, BORN_F64, 2, (int64_t[]){ 2, 3 }, v), ax = tape_put(t, BORN_I64, 1, (int64_t[]){ 1 }, &axis);
+    born_val x = tape_put(t, BORN_F64, 2, (int64_t[]){ 2, 3 }, v),
+             ax = tape_put(t, BORN_I64, 1, (int64_t[]){ 1 }, &axis);
     born_val y = tape_run(t, BORN_OP_REDUCE_PROD, NULL, (born_val[]){ x, ax }, 2), g;
     tape_backward(t, y, tape_put(t, BORN_F64, 2, (int64_t[]){ 2, 1 }, (double[]){ 1, 1 }), &x, &g, 1);
     for (int i = 0; i < 6; i++) CHECK(tape_at(t, g, i) == want[i]);

@@ -29,7 +29,9 @@ static born_status run(born_op_id op, const void *attrs, const born_view *in, in
     if (!attrs) attrs = defaults;
     BORN_TRY(born__op_infer(o, attrs, in, n, z, 1, &shares, err));
     z->data = (char *)out;
-    born_call c = { .op = o, .attrs = attrs, .in_count = n, .out_count = 1, .in = (born_view *)(uintptr_t)in, .out = z };
+    born_call c = {
+        .op = o, .attrs = attrs, .in_count = n, .out_count = 1, .in = (born_view *)(uintptr_t)in, .out = z
+    };
     return o->ref(&c, &(born_exec){ .err = err });
 }
 
@@ -40,7 +42,8 @@ static born_view dense(const float *v, int rank, const int64_t *dim)
     born__view_row_major(&x);
     return x;
 }
-#define DENSE(v, ...) dense((v), (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ })
+#define DENSE(v, ...)                                                                                                  \
+    dense((v), (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ })
 
 static float *noise(int64_t n, uint64_t seed)
 {
@@ -159,12 +162,14 @@ TEST(shapes_are_refused)
     float v[64] = { 0 }, out[64];
     born_view z;
     born_error err = { 0 };
-    CHECK_STATUS(run(BORN_OP_MATMUL, NULL, (born_view[]){ DENSE(v, 2, 3), DENSE(v, 4, 2) }, 2, &z, out, &err), BORN_SHAPE);
+    CHECK_STATUS(run(BORN_OP_MATMUL, NULL, (born_view[]){ DENSE(v, 2, 3), DENSE(v, 4, 2) }, 2, &z, out, &err),
+                 BORN_SHAPE);
     CHECK_TEXT(err.text, "matmul: inner sizes differ: a [2,3] (K=3), b [4,2] (K=4)");
     CHECK_STATUS(run(BORN_OP_MATMUL, NULL, (born_view[]){ DENSE(v, 2, 2, 3), DENSE(v, 3, 3, 2) }, 2, &z, out, &err),
                  BORN_SHAPE);
-    CHECK_STATUS(run(BORN_OP_MATMUL, NULL, (born_view[]){ DENSE(v, 2, 3), DENSE(v, 3, 2), DENSE(v, 3) }, 3, &z, out, &err),
-                 BORN_SHAPE);
+    CHECK_STATUS(
+        run(BORN_OP_MATMUL, NULL, (born_view[]){ DENSE(v, 2, 3), DENSE(v, 3, 2), DENSE(v, 3) }, 3, &z, out, &err),
+        BORN_SHAPE);
     CHECK_STATUS(run(BORN_OP_GEMM, NULL, (born_view[]){ DENSE(v, 2), DENSE(v, 3, 2) }, 2, &z, out, &err), BORN_SHAPE);
     born_view scalar = { .data = (char *)v, .dtype = BORN_F32 };
     CHECK_STATUS(run(BORN_OP_MATMUL, NULL, (born_view[]){ scalar, DENSE(v, 3, 2) }, 2, &z, out, &err), BORN_SHAPE);

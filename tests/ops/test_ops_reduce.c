@@ -1,5 +1,5 @@
-/* Reductions: the order of the law of bits against an independent statement of it, any axes against plain sums, strides,
-   empty and NaN inputs, argmax, running sums. */
+/* Reductions: the order of the law of bits against an independent statement of it, any axes against plain sums,
+   strides, empty and NaN inputs, argmax, running sums. */
 #include <math.h>
 
 #include "../harness.h"
@@ -21,14 +21,18 @@ static float tree_sum(const float *v, int64_t n)
 {
     float part[64];
     int64_t count = 0;
-    for (int64_t at = 0; at < n || count == 0; at += 4096) part[count++] = chunk_sum(v + at, n - at < 4096 ? n - at : 4096);
+    for (int64_t at = 0; at < n || count == 0; at += 4096)
+        part[count++] = chunk_sum(v + at, n - at < 4096 ? n - at : 4096);
     for (; count > 1; count = (count + 1) / 2)
         for (int64_t i = 0; i < (count + 1) / 2; i++)
             part[i] = 2 * i + 1 < count ? part[2 * i] + part[2 * i + 1] : part[2 * i];
     return part[0];
 }
 
-static bool same(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b); }
+static bool same(float a, float b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
+}
 
 static float *noise(int64_t n, uint64_t seed)
 {
@@ -40,8 +44,8 @@ static float *noise(int64_t n, uint64_t seed)
 TEST(rows_follow_the_law)
 {
     float *v = noise(40000, 3);
-    static const int64_t n[] = { 0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 1000, 4095, 4096, 4097, 8192, 12288, 12289, 16384,
-                                 20480, 28672, 40000 };
+    static const int64_t n[] = { 0,    1,    15,   16,   17,    63,    64,    65,    255,   256,  1000,
+                                 4095, 4096, 4097, 8192, 12288, 12289, 16384, 20480, 28672, 40000 };
     for (size_t i = 0; i < sizeof n / sizeof n[0]; i++)
         CHECK_MSG(same(born__row_sum_f32(v, n[i]), tree_sum(v, n[i])), "a row of %d", (int)n[i]);
     CHECK(born__row_max_f32(v, 0) == -INFINITY);
@@ -57,7 +61,9 @@ TEST(rows_follow_the_law)
 static int64_t reduce(born_op_id op, const born_view *x, const int64_t *axes, int64_t n, bool drop, float *out)
 {
     born_reduce_attrs a = { .drop_dims = drop };
-    born_view in[2] = { *x, { .data = (char *)(uintptr_t)axes, .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } } };
+    born_view in[2] = {
+        *x, { .data = (char *)(uintptr_t)axes, .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } }
+    };
     born_view z;
     born_error err = { 0 };
     bool shares;
@@ -126,8 +132,8 @@ TEST(strides_do_not_change_bits)
     y.stride[1] = 1;
     y.stride[2] = A * B;
     static const int64_t axes[][2] = { { 0 }, { 1 }, { 2 }, { 0, 1 }, { 1, 2 }, { 0, 2 } };
-    static const uint16_t op[] = { BORN_OP_REDUCE_SUM, BORN_OP_REDUCE_MEAN, BORN_OP_REDUCE_L2, BORN_OP_REDUCE_LOG_SUM_EXP,
-                                   BORN_OP_REDUCE_MAX, BORN_OP_REDUCE_PROD };
+    static const uint16_t op[] = { BORN_OP_REDUCE_SUM,         BORN_OP_REDUCE_MEAN, BORN_OP_REDUCE_L2,
+                                   BORN_OP_REDUCE_LOG_SUM_EXP, BORN_OP_REDUCE_MAX,  BORN_OP_REDUCE_PROD };
     for (size_t o = 0; o < sizeof op / sizeof op[0]; o++)
         for (int i = 0; i < 6; i++) {
             int64_t n = reduce(op[o], &x, axes[i], i < 3 ? 1 : 2, false, one);
@@ -142,14 +148,24 @@ TEST(empty_reductions_give_identities)
 {
     float out[4], dummy = 0;
     static const int64_t axis = 1;
-    static const struct { uint16_t op; float want; } k[] = {
-        { BORN_OP_REDUCE_SUM, 0 }, { BORN_OP_REDUCE_PROD, 1 }, { BORN_OP_REDUCE_MAX, -INFINITY },
-        { BORN_OP_REDUCE_MIN, INFINITY }, { BORN_OP_REDUCE_MEAN, NAN }, { BORN_OP_REDUCE_L1, 0 }, { BORN_OP_REDUCE_L2, 0 },
-        { BORN_OP_REDUCE_LOG_SUM, -INFINITY }, { BORN_OP_REDUCE_LOG_SUM_EXP, -INFINITY }, { BORN_OP_REDUCE_SUM_SQUARE, 0 } };
+    static const struct {
+        uint16_t op;
+        float want;
+    } k[] = { { BORN_OP_REDUCE_SUM, 0 },
+              { BORN_OP_REDUCE_PROD, 1 },
+              { BORN_OP_REDUCE_MAX, -INFINITY },
+              { BORN_OP_REDUCE_MIN, INFINITY },
+              { BORN_OP_REDUCE_MEAN, NAN },
+              { BORN_OP_REDUCE_L1, 0 },
+              { BORN_OP_REDUCE_L2, 0 },
+              { BORN_OP_REDUCE_LOG_SUM, -INFINITY },
+              { BORN_OP_REDUCE_LOG_SUM_EXP, -INFINITY },
+              { BORN_OP_REDUCE_SUM_SQUARE, 0 } };
     for (size_t i = 0; i < sizeof k / sizeof k[0]; i++) {
         born_view x = view3(&dummy, 2, 0, 2);
         CHECK_INT(reduce(k[i].op, &x, &axis, 1, true, out), 4);
-        for (int j = 0; j < 4; j++) CHECK_MSG(same(out[j], k[i].want), "%s: %g", born__ops[k[i].op].name, (double)out[j]);
+        for (int j = 0; j < 4; j++)
+            CHECK_MSG(same(out[j], k[i].want), "%s: %g", born__ops[k[i].op].name, (double)out[j]);
         x = view3(&dummy, 0, 2, 2);
         CHECK_INT(reduce(k[i].op, &x, &axis, 1, true, out), 0);
     }
@@ -176,13 +192,16 @@ TEST(values_and_edges)
 {
     static const double v[] = { 1, -2, 3, -4 }, big[] = { 1000, 1000 }, inf[] = { -INFINITY, -INFINITY },
                         mix[] = { INFINITY, 1 }, nan[] = { 1, NAN, 3 };
-    CHECK(reduce_one(BORN_OP_REDUCE_L1, BORN_F32, 4, v) == 10 && reduce_one(BORN_OP_REDUCE_SUM_SQUARE, BORN_I32, 4, v) == 30);
-    CHECK(reduce_one(BORN_OP_REDUCE_MEAN, BORN_F64, 4, v) == -0.5 && reduce_one(BORN_OP_REDUCE_PROD, BORN_I8, 4, v) == 24);
+    CHECK(reduce_one(BORN_OP_REDUCE_L1, BORN_F32, 4, v) == 10 &&
+          reduce_one(BORN_OP_REDUCE_SUM_SQUARE, BORN_I32, 4, v) == 30);
+    CHECK(reduce_one(BORN_OP_REDUCE_MEAN, BORN_F64, 4, v) == -0.5 &&
+          reduce_one(BORN_OP_REDUCE_PROD, BORN_I8, 4, v) == 24);
     CHECK(reduce_one(BORN_OP_REDUCE_MAX, BORN_I64, 4, v) == 3 && reduce_one(BORN_OP_REDUCE_MIN, BORN_F32, 4, v) == -4);
     CHECK(fabs(reduce_one(BORN_OP_REDUCE_LOG_SUM_EXP, BORN_F32, 2, big) - 1000.6931471805599) < 1e-4);
     CHECK(reduce_one(BORN_OP_REDUCE_LOG_SUM_EXP, BORN_F64, 2, inf) == -INFINITY);
     CHECK(reduce_one(BORN_OP_REDUCE_LOG_SUM_EXP, BORN_F32, 2, mix) == INFINITY);
-    CHECK(isnan(reduce_one(BORN_OP_REDUCE_MAX, BORN_F32, 3, nan)) && isnan(reduce_one(BORN_OP_REDUCE_MIN, BORN_F64, 3, nan)));
+    CHECK(isnan(reduce_one(BORN_OP_REDUCE_MAX, BORN_F32, 3, nan)) &&
+          isnan(reduce_one(BORN_OP_REDUCE_MIN, BORN_F64, 3, nan)));
     CHECK(reduce_one(BORN_OP_REDUCE_VARIANCE, BORN_F32, 4, v) == 7.25);
     CHECK(reduce_one(BORN_OP_REDUCE_SUM, BORN_U8, 2, (double[]){ 200, 100 }) == 44);
 }
@@ -209,7 +228,9 @@ TEST(arg_max_and_min)
 TEST(running_sums)
 {
     static const double v[] = { 1, 2, 3, 4, 5, 6 }, axis = 1;
-    static const double want[4][6] = { { 1, 3, 6, 4, 9, 15 }, { 0, 1, 3, 0, 4, 9 }, { 6, 5, 3, 15, 11, 6 }, { 5, 3, 0, 11, 6, 0 } };
+    static const double want[4][6] = {
+        { 1, 3, 6, 4, 9, 15 }, { 0, 1, 3, 0, 4, 9 }, { 6, 5, 3, 15, 11, 6 }, { 5, 3, 0, 11, 6, 0 }
+    };
     tape *t = tape_new();
     born_val in[2] = { tape_put(t, BORN_I32, 2, (int64_t[]){ 2, 3 }, v), tape_put(t, BORN_I32, 0, NULL, &axis) };
     for (int way = 0; way < 4; way++) {
