@@ -1,3 +1,4 @@
+/* A tape of calls on host memory; see support_tape.h. */
 #include "support_tape.h"
 
 #include <stdlib.h>
