@@ -236,37 +236,38 @@ static int64_t slice_count(int64_t n, int64_t start, int64_t end, int64_t step, 
     return (int64_t)((uint64_t)(span - 1) / stride) + 1;
 }
 
-/* Operands `at`.. are starts, ends, axes, steps: the part of x that they name. */
+enum { STARTS, ENDS, AXES, STEPS, SLICE_LISTS };
+
+/* Host operands `at`.. are starts, ends, axes, steps; the last two may be absent. */
+static born_status read_slice(born_infer *f, int at, int64_t list[SLICE_LISTS][BORN_MAX_RANK], int64_t *count)
+{
+    int rank = f->in[0].rank;
+    *count = 0;
+    for (int k = 0; k < SLICE_LISTS; k++) {
+        int64_t n = *count;
+        for (int i = 0; i < BORN_MAX_RANK; i++) list[k][i] = k == AXES ? i : 1;
+        if (k <= ENDS || born__infer_has(f, at + k)) BORN_TRY(born__host_i64(f, at + k, list[k], rank, &n));
+        if (k == STARTS) *count = n;
+        if (n != *count)
+            return born__infer_fail(f, BORN_SHAPE, "%lld starts, but %lld ends, axes or steps", (long long)*count,
+                                    (long long)n);
+    }
+    uint32_t mask;
+    return born__axes(f, list[AXES], *count, rank, &mask);
+}
+
 born_status born__sliced(born_infer *f, int at, born_view *v, int64_t *offset_bytes)
 {
     const born_view *x = &f->in[0];
-    int64_t start[BORN_MAX_RANK], end[BORN_MAX_RANK], axis[BORN_MAX_RANK], step[BORN_MAX_RANK], n, m;
-    uint32_t mask;
-    BORN_TRY(born__host_i64(f, at, start, x->rank, &n));
-    BORN_TRY(born__host_i64(f, at + 1, end, x->rank, &m));
-    bool same = m == n;
-    for (int i = 0; i < BORN_MAX_RANK; i++) {
-        axis[i] = i;
-        step[i] = 1;
-    }
-    if (same && born__infer_has(f, at + 2)) {
-        BORN_TRY(born__host_i64(f, at + 2, axis, x->rank, &m));
-        same = m == n;
-    }
-    if (same && born__infer_has(f, at + 3)) {
-        BORN_TRY(born__host_i64(f, at + 3, step, x->rank, &m));
-        same = m == n;
-    }
-    if (!same)
-        return born__infer_fail(f, BORN_SHAPE, "%lld starts, but %lld ends, axes or steps", (long long)n, (long long)m);
-    BORN_TRY(born__axes(f, axis, n, x->rank, &mask));
+    int64_t list[SLICE_LISTS][BORN_MAX_RANK], n;
+    BORN_TRY(read_slice(f, at, list, &n));
     *v = *x;
     *offset_bytes = 0;
     for (int i = 0; i < (int)n; i++) {
-        int64_t a = axis[i] < 0 ? axis[i] + x->rank : axis[i], first;
-        if (step[i] == 0) return born__infer_fail(f, BORN_INVALID, "the step of axis %lld is 0", (long long)a);
-        v->dim[a] = slice_count(x->dim[a], start[i], end[i], step[i], &first);
-        if (v->dim[a] > 1) v->stride[a] = x->stride[a] * step[i];
+        int64_t a = list[AXES][i] < 0 ? list[AXES][i] + x->rank : list[AXES][i], step = list[STEPS][i], first;
+        if (step == 0) return born__infer_fail(f, BORN_INVALID, "the step of axis %lld is 0", (long long)a);
+        v->dim[a] = slice_count(x->dim[a], list[STARTS][i], list[ENDS][i], step, &first);
+        if (v->dim[a] > 1) v->stride[a] = x->stride[a] * step;
         *offset_bytes += first * x->stride[a] * born__elem_size(x);
     }
     if (born__view_count(v) == 0) *offset_bytes = 0;
