@@ -112,7 +112,7 @@ void born__grad_pad(born_emit *e, const born_grad *g)
         if (!e->err.status) born__fail(&e->err, BORN_UNSUPPORTED, "pad: the gradient exists for mode constant alone");
         return;
     }
-    if (born__grad_wants(g, 0)) {       /* padding the other way round crops what was added, restores what was cropped */
+    if (born__grad_wants(g, 0)) {       /* padding the other way crops what was added, restores what was cropped */
         born_val back[4] = { g->gout[0], born__emit_one(e, BORN_OP_NEG, g->in[1]), 0, operand(g, 3) };
         g->gin[0] = born__emit1(e, BORN_OP_PAD, NULL, back, 4);
     }
