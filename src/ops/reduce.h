@@ -24,8 +24,8 @@ typedef struct born_row {
     const born_reducer *r;
     int64_t count;              /* elements fed */
     int parts;                  /* of the tree */
-    uint64_t lane[64];          /* 64 numbers of the class */
-    uint64_t part[48];          /* results of whole subtrees of chunks, the larger first */
+    union { float f32[64]; double f64[64]; uint64_t u64[64]; } lane;
+    union { float f32; double f64; uint64_t u64; } part[48];    /* of whole subtrees of chunks, the larger first */
     int64_t part_chunks[48];
 } born_row;
 void born__row_begin(born_row *w, const born_reducer *r);
