@@ -118,7 +118,7 @@ BORN_API born_dtype born_dtype_of(born_tensor x);
 BORN_API born_shape born_shape_of(born_tensor x);
 /// Whether x is a value: neither poison nor a stale handle.
 BORN_API bool born_is_alive(born_tensor x);
-/// The chain that x belongs to; NULL for {0}.
+/// The chain that x belongs to; NULL for {0} and poison.
 BORN_API born_backend *born_backend_of(born_tensor x);
 /// Copies x's elements in C order to dst, which has exactly `bytes`. Waits for the work that makes x.
 BORN_API BORN_CHECK born_status born_read(born_tensor x, void *dst, size_t bytes);

@@ -14,7 +14,7 @@ static born_tensor deliver(born_chain *c, born_status s, born_node *n, born_erro
 {
     if (s) {
         born__chain_fail(c, err, at);
-        return born__poison(c);
+        return born__poison(s);
     }
     born__node_own(n);
     return born__node_handle(n);
@@ -42,7 +42,7 @@ born_tensor(born_from)(born_backend *b, born_array a, born_dtype t, const born_s
 {
     born_error err;
     born_node *n = NULL;
-    if (!b) return born__poison_lost();
+    if (!b) return born__poison(BORN_INVALID);
     born_status s = from_array(b, &a, t, &n, &err);
     return deliver(b->chain, s, n, &err, at);
 }
@@ -77,7 +77,7 @@ born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v,
 {
     born_error err;
     born_node *n = NULL;
-    if (!b) return born__poison_lost();
+    if (!b) return born__poison(BORN_INVALID);
     born_status s = full(b, t, &shape, v, &n, &err);
     return deliver(b->chain, s, n, &err, at);
 }
@@ -86,14 +86,12 @@ born_tensor born_number_like(born_tensor like, double v, const born_site *at)
 {
     born_error err;
     born_node *x, *n = NULL;
-    if (born__handle_get(like, "number", &x)) {
-        x = born__handle_node(like);
-        return x && x->chain ? born__poison(x->chain) : born__poison_lost();
-    }
-    born_status s = born__node_scalar(x->chain, x->view.dtype, v, &n, &err);
+    born_status s = born__handle_get(like, "number", &x);
+    if (s) return born__poison(s);
+    s = born__node_scalar(x->chain, x->view.dtype, v, &n, &err);
     if (s) {
         born__chain_fail(x->chain, &err, at);
-        return born__poison(x->chain);
+        return born__poison(s);
     }
     n->kept = 1;        /* as born_keep does, without an owner besides */
     n->chain->holds++;
@@ -178,15 +176,11 @@ born_status born_item(born_tensor x, born_dtype t, void *value)
 born_tensor born_as(born_tensor x, born_dtype t)
 {
     born_error err;
-    born_node *n = born__handle_node(x);
-    if (!n) return born__poison_lost();
-    if (n->poison) return x;
-    if (born__handle_get(x, "as", &n)) {
-        n = born__handle_node(x);
-        return n->chain ? born__poison(n->chain) : born__poison_lost();
-    }
+    born_node *n;
+    born_status s = born__handle_get(x, "as", &n);
+    if (s) return born__poison(s);
     if (n->view.dtype == t) return x;
     born__fail(&err, BORN_DTYPE, "as: the tensor is %s, not %s", born_dtype_name(n->view.dtype), born_dtype_name(t));
     born__chain_fail(n->chain, &err, NULL);
-    return born__poison(n->chain);
+    return born__poison(BORN_DTYPE);
 }

@@ -11,7 +11,7 @@
 
 enum { MOST_OPERANDS = 65536 };
 
-/* The chain that a failure before the call belongs to: b's, else that of the first operand. */
+/* The chain that a failure before the call belongs to: b's, else that of the first operand; NULL: none. */
 static born_chain *chain_of(born_backend *b, const born_tensor *in, int n_in)
 {
     if (b) return b->chain;
@@ -19,7 +19,7 @@ static born_chain *chain_of(born_backend *b, const born_tensor *in, int n_in)
         born_node *n = born__handle_node(in[i]);
         if (n && n->chain) return n->chain;
     }
-    return born__handle_node(born__poison_lost())->chain;
+    return NULL;
 }
 
 static born_status read_attrs(const born_op *op, const char *text, born_arena *arena, void **attrs, born_error *err)
@@ -63,12 +63,12 @@ born_status born__call_named(born_backend *b, const char *name, const born_tenso
     born_status s = prepare(name, in, n_in, text, out, n_out, &arena, &op, &attrs, &err);
     if (s) {
         born_chain *c = chain_of(b, in, in ? n_in : 0);
-        born__chain_fail(c, &err, NULL);
-        for (int i = 0; out && i < n_out; i++) out[i] = born__poison(c);
+        if (c) born__chain_fail(c, &err, NULL);
+        for (int i = 0; out && i < n_out; i++) out[i] = born__poison(s);
     } else {
         born_tensor t = born__op_call_on(b, op, in, n_in, attrs, n_out, out, NULL);
         const born_node *n = born__handle_node(t);
-        if (n->poison) s = n->chain->poisoned ? n->chain->poisoned : BORN_STATE;
+        if (n->poison) s = born__poison_status(n);
     }
     born__arena_free(&arena);
     return s;

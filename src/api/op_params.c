@@ -77,7 +77,7 @@ static born_tensor finish(builder *b, const void *attrs, int out_count, born_ten
     born_tensor r;
     if (b->err.status) {
         born__chain_fail(b->chain, &b->err, b->at);
-        r = born__poison(b->chain);
+        r = born__poison(b->err.status);
         for (int i = 0; outs && i < out_count; i++) outs[i] = r;
     } else {
         r = born__op_call_on(NULL, b->op, b->in, b->n, attrs, out_count, outs, b->at);
@@ -192,7 +192,7 @@ born_tensor(born_slice)(born_tensor a, born_ints starts, born_ints ends, born_in
 born_tensor(born_concat)(const born_tensor *xs, int n, int64_t axis, const born_site *at)
 {
     const born_concat_attrs attrs = { .axis = axis };
-    if (!xs || n < 1) return born__poison_lost();
+    if (!xs || n < 1) return born__poison(BORN_INVALID);
     return born__op_call_on(NULL, &born__ops[BORN__ID(concat)], xs, n, &attrs, 1, NULL, at);
 }
 
@@ -235,7 +235,7 @@ born_tensor(born_range)(born_backend *b, born_dtype t, double start, double limi
     born_error err = { 0 };
     born_node *made[3] = { NULL };
     born_tensor in[3], r;
-    if (!b) return born__poison_lost();
+    if (!b) return born__poison(BORN_INVALID);
     born_status s = BORN_OK;
     for (int i = 0; i < 3 && s == BORN_OK; i++) s = born__node_scalar(b->chain, t, v[i], &made[i], &err);
     if (s == BORN_OK) {
@@ -243,7 +243,7 @@ born_tensor(born_range)(born_backend *b, born_dtype t, double start, double limi
         r = born__op_call_on(b, &born__ops[BORN__ID(range)], in, 3, NULL, 1, NULL, at);
     } else {
         born__chain_fail(b->chain, &err, at);
-        r = born__poison(b->chain);
+        r = born__poison(s);
     }
     for (int i = 0; i < 3; i++) born__node_unref(made[i]);
     return r;

@@ -3,12 +3,6 @@
 #include "decor/autodiff.h"
 #include "tensor/view.h"
 
-static born_tensor poison_of(born_tensor x)
-{
-    born_node *n = born__handle_node(x);
-    return n && n->chain ? born__poison(n->chain) : born__poison_lost();
-}
-
 static born_status ask(born_node *n, born_error *err)
 {
     born_chain *c = n->chain;
@@ -28,17 +22,20 @@ born_tensor(born_requires_grad)(born_tensor x)
 {
     born_error err = { 0 };
     born_node *n;
-    if (born__handle_get(x, "requires_grad", &n)) return poison_of(x);
-    if (ask(n, &err) == BORN_OK) return x;
+    born_status s = born__handle_get(x, "requires_grad", &n);
+    if (s) return born__poison(s);
+    s = ask(n, &err);
+    if (s == BORN_OK) return x;
     born__chain_fail(n->chain, &err, NULL);
-    return poison_of(x);
+    return born__poison(s);
 }
 
 born_tensor(born_detach)(born_tensor x)
 {
     born_error err = { 0 };
     born_node *n;
-    if (born__handle_get(x, "detach", &n)) return poison_of(x);
+    born_status s = born__handle_get(x, "detach", &n);
+    if (s) return born__poison(s);
     int level = n->level;
     for (int i = n->level; i > 0; i--)
         if (born__is_autodiff(n->chain->link[i])) level = i - 1;
@@ -46,7 +43,7 @@ born_tensor(born_detach)(born_tensor x)
     if (!d) {
         born__fail(&err, BORN_NOMEM, "detach: out of memory");
         born__chain_fail(n->chain, &err, NULL);
-        return poison_of(x);
+        return born__poison(BORN_NOMEM);
     }
     d->view = n->view;
     if (d->view.buffer) d->view.buffer->refs++;
@@ -93,7 +90,8 @@ born_tensor(born_grad_at)(born_backend *link, born_tensor x)
 {
     born_node *n;
     born_tensor none = { 0 };
-    if (born__handle_get(x, "grad", &n)) return poison_of(x);
+    born_status s = born__handle_get(x, "grad", &n);
+    if (s) return born__poison(s);
     if (!link || link->chain != n->chain || !born__is_autodiff(link)) return none;
     ad_note *note = born__ad_note(link, n);
     return note && note->grad ? born__node_handle(note->grad) : none;
@@ -103,7 +101,8 @@ born_tensor(born_grad_of)(born_tensor x)
 {
     born_node *n;
     born_tensor none = { 0 };
-    if (born__handle_get(x, "grad", &n)) return poison_of(x);
+    born_status s = born__handle_get(x, "grad", &n);
+    if (s) return born__poison(s);
     born_backend *link = born__autodiff_at(n->chain, n->level);
     return link ? (born_grad_at)(link, x) : none;
 }

@@ -11,19 +11,15 @@
 static const born_backend_ops dead_ops = { .name = "dead" };
 static born_backend dead_nomem, dead_invalid;
 static born_chain chain_nomem = {
-    .link = { &dead_nomem }, .levels = 1, .dead = true, .fixed = true, .poisoned = BORN_NOMEM,
+    .link = { &dead_nomem }, .levels = 1, .dead = true, .fixed = true,
     .error = { .status = BORN_NOMEM, .text = "out of memory" },
-    .poison = { .chain = &chain_nomem, .refs = 1, .poison = true },
 };
 static born_chain chain_invalid = {
-    .link = { &dead_invalid }, .levels = 1, .dead = true, .fixed = true, .poisoned = BORN_INVALID,
+    .link = { &dead_invalid }, .levels = 1, .dead = true, .fixed = true,
     .error = { .status = BORN_INVALID, .text = "no tensor or backend was given" },
-    .poison = { .chain = &chain_invalid, .refs = 1, .poison = true },
 };
 static born_backend dead_nomem = { .ops = &dead_ops, .chain = &chain_nomem };
 static born_backend dead_invalid = { .ops = &dead_ops, .chain = &chain_invalid };
-
-born_tensor born__poison_lost(void) { return born__poison(&chain_invalid); }
 
 /* ---- links ------------------------------------------------------------------------------------------------------- */
 
@@ -33,9 +29,6 @@ static born_chain *chain_new(void)
     if (!c) return NULL;
     memset(c, 0, sizeof *c);
     c->holds = 1;
-    c->poison.chain = c;
-    c->poison.refs = 1;
-    c->poison.poison = true;
     return c;
 }
 
@@ -76,7 +69,6 @@ born_backend *born__chain_kill(born_backend *b, const born_error *err)
     if (c->fixed || c->dead) return b;
     c->dead = true;
     c->error = *err;
-    c->poisoned = err->status;
     return b;
 }
 
@@ -150,7 +142,6 @@ void born__chain_fail(born_chain *c, born_error *err, const born_site *at)
     err->file = at ? at->file : NULL;
     err->line = at ? at->line : 0;
     if (c->fixed) return;
-    c->poisoned = err->status;
     if (!c->error.status) c->error = *err;
 }
 

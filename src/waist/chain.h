@@ -56,7 +56,7 @@ struct born_backend {
 struct born_node {
     _Alignas(64) born_view view;
     void *note[BORN_NOTES];     /* note[level - 1] */
-    born_chain *chain;          /* NULL while its slab belongs to no chain */
+    born_chain *chain;          /* NULL for poison, and while its slab belongs to no chain */
     born_node *next;            /* free list, list of the dying */
     born_node *held_below;      /* stack of what scopes own */
     uint32_t refs, kept;        /* kept: by born_keep, counted in refs */
@@ -77,7 +77,6 @@ struct born_chain {
     born_backend *link[BORN_LEVELS];    /* by level */
     int levels;
     born_error error;           /* the first one not taken */
-    born_status poisoned;       /* status of the last failure: what a poisoned argument reports */
     bool dead;                  /* carries its error for good */
     bool fixed;                 /* a static chain, shared by threads: never written */
     bool closed, draining;
@@ -89,7 +88,6 @@ struct born_chain {
     void *host;                 /* copies of host operands */
     size_t host_bytes;
     uint64_t live;              /* nodes in use */
-    born_node poison;           /* what failed calls return */
 };
 
 /* links (chain.c) -------------------------------------------------------------------------------------------------- */
@@ -151,8 +149,10 @@ void born__node_unref(born_node *n);
 void born__node_own(born_node *n);
 /* The link that a node's storage is released and read through. */
 static inline born_backend *born__node_link(const born_node *n) { return n->chain->link[n->level]; }
-static inline born_tensor born__poison(born_chain *c) { return born__node_handle(&c->poison); }
-born_tensor born__poison_lost(void);            /* poison of no chain: INVALID */
+/* What failed calls return: a static node per status, so poison needs no memory, outlives every chain and tells a sync
+   call its own status. */
+born_tensor born__poison(born_status s);
+born_status born__poison_status(const born_node *n);
 void born__nodes_close(born_chain *c);          /* at the end of a chain: all nodes die, slabs go back */
 void born__slabs_free(void);                    /* frees the slabs no chain uses (tests that count allocations) */
 

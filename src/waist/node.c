@@ -15,6 +15,18 @@ typedef struct born_slab {
     struct born_slab *next;
 } born_slab;
 
+#define ROW(id, value, text) [value] = { .refs = 1, .poison = true },
+static born_node poison[] = { BORN_STATUS_ROWS(ROW) };
+#undef ROW
+enum { STATUSES = sizeof poison / sizeof poison[0] };
+
+born_tensor born__poison(born_status s)
+{
+    return born__node_handle(&poison[(unsigned)s < STATUSES && s != BORN_OK ? s : BORN_INTERNAL]);
+}
+
+born_status born__poison_status(const born_node *n) { return (born_status)(n - poison); }
+
 static born_slab *retired;
 static atomic_flag retired_lock = ATOMIC_FLAG_INIT;
 
@@ -154,11 +166,10 @@ born_status born__handle_get(born_tensor t, const char *who, born_node **out)
     born_node *n = born__handle_node(t);
     *out = NULL;
     if (!n) return born__fail(&err, BORN_INVALID, "%s: no tensor", who);
-    born_chain *c = n->chain;
-    if (n->poison) return c->error.status ? c->error.status : c->poisoned ? c->poisoned : BORN_STATE;
+    if (n->poison) return born__poison_status(n);
     if (!born__handle_fresh(n, t)) {
         born__fail(&err, BORN_STATE, "%s: a handle was used after its scope ended", who);
-        if (c) born__chain_fail(c, &err, NULL);
+        if (n->chain) born__chain_fail(n->chain, &err, NULL);
         return BORN_STATE;
     }
     *out = n;

@@ -150,7 +150,7 @@ born_status born__run_nodes(born_chain *c, int level, const born_op *op, const v
 typedef struct operands {
     born_chain *chain;      /* of the first operand that has one */
     int level;              /* the highest */
-    bool poison;
+    born_node *poison;      /* the first operand that is poison */
 } operands;
 
 /* Handles to nodes. An error here belongs to o->chain, where there is one. */
@@ -160,8 +160,7 @@ static born_status gather(const born_op *op, const born_tensor *in, int n, born_
     for (int i = 0; i < n; i++) {
         born_node *x = node[i] = born__handle_node(in[i]);
         if (x && x->poison) {
-            o->poison = true;
-            o->chain = x->chain;
+            o->poison = x;
             return BORN_OK;
         }
     }
@@ -212,21 +211,18 @@ born_tensor born__op_call_on(born_backend *b, const born_op *op, const born_tens
     born_node *few[BORN_FEW], **node = few;
     born_tensor one;
     born_error err;
-    operands o = { b ? b->chain : NULL, b ? b->level : 0, false };
+    operands o = { b ? b->chain : NULL, b ? b->level : 0, NULL };
     if (!outs) outs = &one;
     if (n > BORN_FEW) node = born__calloc((size_t)n, sizeof *node);
     born_status s = node ? gather(op, in, n, node, &o, &err)
                          : born__fail(&err, BORN_NOMEM, "%s: no memory for %d operands", op->name, n);
-    if (!o.chain) {
-        if (node != few) born__free(node);
-        return spread(born__poison_lost(), outs, out_count);
-    }
-    if (s == BORN_OK && !o.poison) s = born__chain_alive(o.chain, &err);
-    if (s == BORN_OK && !o.poison) s = run_gathered(&o, op, attrs, node, n, outs, out_count, at, &err);
+    bool runs = s == BORN_OK && o.chain && !o.poison;
+    if (runs) s = born__chain_alive(o.chain, &err);
+    if (runs && s == BORN_OK) s = run_gathered(&o, op, attrs, node, n, outs, out_count, at, &err);
     if (node != few) born__free(node);
-    if (s == BORN_OK && !o.poison) return outs[0];
-    if (s) born__chain_fail(o.chain, &err, at);
-    return spread(born__poison(o.chain), outs, out_count);
+    if (runs && s == BORN_OK) return outs[0];
+    if (s && o.chain) born__chain_fail(o.chain, &err, at);
+    return spread(o.poison ? born__node_handle(o.poison) : born__poison(s ? s : BORN_INVALID), outs, out_count);
 }
 
 born_tensor born__op_call(born_op_id id, const born_tensor *in, int n, const void *attrs, int out_count,

@@ -40,7 +40,7 @@ born_tensor(born_scope_return)(born_scope s, born_tensor x)
         born__fail(&err, BORN_STATE, "scope_return: the handle belongs to an ended scope or another backend");
         born_scope_end(s);
         born__chain_fail(s.b->chain, &err, NULL);
-        return born__poison(s.b->chain);
+        return born__poison(BORN_STATE);
     }
     born__node_ref(n);
     born_scope_end(s);
@@ -54,12 +54,7 @@ born_tensor(born_keep)(born_tensor x)
 {
     born_node *n = born__handle_node(x);
     if (!n || n->poison) return x;
-    if (!born__handle_fresh(n, x)) {
-        born_status s = born__handle_get(x, "keep", &n);
-        (void)s;
-        n = born__handle_node(x);
-        return n->chain ? born__poison(n->chain) : born__poison_lost();
-    }
+    if (!born__handle_fresh(n, x)) return born__poison(born__handle_get(x, "keep", &n));
     n->refs++;
     n->kept++;
     n->chain->holds++;
