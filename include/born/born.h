@@ -1,4 +1,5 @@
-/* Born: the whole public API. See each header for its part; ext.h (backends and operators of one's own) stands apart. */
+/* Born: the whole public API. See each header for its part; ext.h (backends and operators of one's own) and call.h
+   (operators by name) stand apart. */
 #ifndef BORN_BORN_H
 #define BORN_BORN_H
 #include "attrs.h"

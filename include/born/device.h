@@ -75,7 +75,7 @@ BORN_API born_scope born_scope_begin(born_backend *b);
 /// Releases what belongs to the scope and to scopes opened inside it and not ended. Ending it twice does nothing.
 BORN_API void born_scope_end(born_scope s);
 
-/* ---- any handle ---------------------------------------------------------------------------------------------------- */
+/* ---- any handle ------------------------------------------------------------------------------------------------ */
 
 /* Any typed handle as the born_tensor inside it. */
 #define BORN__HANDLES(X)                                                                                              \
@@ -104,7 +104,7 @@ BORN__HANDLES(BORN__X)
 #define BORN__ANY_PTR(x) (BORN__PICK_PTR((x), born__ptr)(x))
 #endif
 
-/* ---- symbols: each is also a macro or, in C++, a set of overloads, for every typed handle -------------------------- */
+/* ---- symbols: each is also a macro or, in C++, a set of overloads, for every typed handle ---------------------- */
 
 /// Ends s and hands x to the scope around it; a tensor of another scope still open stays where it is. Returns x.
 BORN_API born_tensor born_scope_return(born_scope s, born_tensor x);
@@ -133,7 +133,7 @@ BORN_API born_tensor born_from(born_backend *b, born_array a, born_dtype t, cons
 /// A tensor of `shape` with every element v.
 BORN_API born_tensor born_full(born_backend *b, born_dtype t, born_shape shape, double v, const born_site *at);
 
-/* ---- gradients ----------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------------------------- */
 
 /// Asks for the gradient of x, a float tensor, at every autodiff level of its chain up to x's own. Returns x.
 BORN_API born_tensor born_requires_grad(born_tensor x);
@@ -152,7 +152,7 @@ BORN_API void born_grad_clear(born_tensor x);
 
 BORN_C_END
 
-/* ---- typed forms --------------------------------------------------------------------------------------------------- */
+/* ---- typed forms ----------------------------------------------------------------------------------------------- */
 
 #define BORN__X(T, ctype, ID)                                                                                         \
     static inline born##T born_from##T##_at(born_backend *b, born_array a, const born_site *at)                       \

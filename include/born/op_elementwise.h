@@ -1,7 +1,7 @@
-/* Born: elementwise operators. All of them broadcast as numpy does, give a new tensor of the innermost scope, and poison
-   where shapes do not fit (SHAPE) or memory is short (NOMEM). Floats are computed in their own precision, f16 and bf16 in
-   f32 and rounded; integers wrap. NaN and infinities propagate. Each has a gradient unless its text says "no gradient".
-   How rows and selectors work: op_forms.h. */
+/* Born: elementwise operators. All of them broadcast as numpy does, give a new tensor of the innermost scope, and
+   poison where shapes do not fit (SHAPE) or memory is short (NOMEM). Floats are computed in their own precision, f16
+   and bf16 in f32 and rounded; integers wrap. NaN and infinities propagate. Each has a gradient unless its text says
+   "no gradient". How rows and selectors work: op_forms.h. */
 #if !defined(BORN_OP_ELEMENTWISE_H) || defined(BORN__READ_ROWS)
 #ifndef BORN_OP_ELEMENTWISE_H
 #define BORN_OP_ELEMENTWISE_H
@@ -350,9 +350,9 @@ BORN_OP1(identity, ALL)
 BORN_OP1(copy, ALL)
 #define born_copy(x) BORN_SEL(ALL, born_copy, x)
 
-/// x in dtype `to`; the result's type is known at run time (born_as_<dtype> names it). x: any typed handle. Floats round to
-/// nearest even; float to integer truncates and saturates, NaN gives 0; integer to integer keeps the low bits; to bool is
-/// x != 0. Gradient: cast back, between floats. Equals torch.Tensor.to, ONNX Cast.
+/// x in dtype `to`; the result's type is known at run time (born_as_<dtype> names it). x: any typed handle. Floats
+/// round to nearest even; float to integer truncates and saturates, NaN gives 0; integer to integer keeps the low
+/// bits; to bool is x != 0. Gradient: cast back, between floats. Equals torch.Tensor.to, ONNX Cast.
 BORN_OPCAST(cast)
 #define born_cast(x, to) BORN_SEL_ANY(born_cast, x, to)
 

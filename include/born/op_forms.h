@@ -1,7 +1,8 @@
-/* How the public operators are declared. An operator is three things in op_<family>.h: a doc comment, a row, a selector.
+/* How the public operators are declared. An operator is three things in op_<family>.h: a doc comment, a row, a
+   selector.
 
-   The row declares the exported symbol, born_<name>, which works on born_tensor and takes a call site (NULL allowed) last;
-   one inline form per dtype of its set, born_<name>_<dtype>, over it; and in C++ overloads of born_<name>. The rows:
+   The row declares the exported symbol, born_<name>, which works on born_tensor and takes a call site (NULL allowed)
+   last; one inline form per dtype of its set, born_<name>_<dtype>, over it; and in C++ overloads of born_<name>. The rows:
 
        BORN_OP<n>(name, SET)              n operands of one dtype, a result of that dtype
        BORN_OP<n>A(name, SET, set)        and attributes: const born_<set>_attrs *, NULL: defaults
@@ -16,9 +17,9 @@
        BORN_OPCAST(name)                  any handle and a dtype; the result's dtype is known at run time
        BORN_OPANY(name, (params), (args)) any handle and other parameters, likewise
 
-   SET is FLT (f32 f64 f16 bf16), F32H (FLT without f64), INT, UINT, NUM (FLT and INT), ALL (NUM and bool), BOOL. The selector is a macro of the
-   same name that picks the inline form by the type of the first operand, evaluates each argument once, and passes the
-   call site. The library reads the rows a second time to define the symbols, and a test compares them with ops.def. */
+   SET is FLT (f32 f64 f16 bf16), F32H (FLT without f64), INT, UINT, NUM (FLT and INT), ALL (NUM and bool), BOOL. The
+   selector is a macro of the same name that picks the inline form by the type of the first operand, evaluates each
+   argument once, and passes the call site. The library reads the rows a second time to define the symbols, and a test compares them with ops.def. */
 #ifndef BORN_OP_FORMS_H
 #define BORN_OP_FORMS_H
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
@@ -28,8 +29,8 @@
 #include "device.h"
 
 BORN_C_BEGIN
-/* A rank-0 tensor of like's dtype and chain, the caller's until born_drop: what a C number operand becomes. RANGE where an
-   integer dtype cannot hold v exactly. */
+/* A rank-0 tensor of like's dtype and chain, the caller's until born_drop: what a C number operand becomes. RANGE
+   where an integer dtype cannot hold v exactly. */
 BORN_API born_tensor born_number_like(born_tensor like, double v, const born_site *at);
 BORN_C_END
 
@@ -77,7 +78,7 @@ BORN_C_END
         default: _Generic((x), BORN__GEN_##SET##_(fn##_number), born_tensor: fn##_number))
 #endif
 
-/* ---- selectors --------------------------------------------------------------------------------------------------- */
+/* ---- selectors ------------------------------------------------------------------------------------------------- */
 
 #if defined(__cplusplus)
 #define BORN_SEL(SET, fn, x) fn(x)
@@ -127,7 +128,7 @@ BORN_C_END
 #define BORN_SEL_ANY(fn, x, ...) (fn)(BORN_ANY(x), __VA_ARGS__, BORN__AT)
 #endif
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
 
 #ifdef __cplusplus
 #define BORN__HERE , const char *born__file = __builtin_FILE(), int born__line = __builtin_LINE()

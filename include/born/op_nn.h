@@ -98,7 +98,8 @@ BORN_OP1X(hardmax, FLT, (, int64_t axis), (, axis))
 
 /// x resampled by scales (one per dim), or with scales {0} to sizes: nearest, linear or cubic by `mode`. x: any
 /// dtype. Other attributes as in ONNX Resize. Equals torch.nn.functional.interpolate, ONNX Resize.
-BORN_OP1X(resize, ALL, (, born_floats scales, born_ints sizes, const born_resize_attrs *attrs), (, scales, sizes, attrs))
+BORN_OP1X(resize, ALL, (, born_floats scales, born_ints sizes, const born_resize_attrs *attrs),
+          (, scales, sizes, attrs))
 #define born_resize(x, ...) BORN_SEL_N(ALL, born_resize, x, __VA_ARGS__)
 
 /// x [N, C, H, W] read at the places of grid [N, h, w, 2] (x first, -1 to 1 spanning the image). Attributes:

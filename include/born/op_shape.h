@@ -40,7 +40,8 @@ BORN_OP1X(expand, ALL, (, born_shape shape), (, shape))
 
 /// x[start:end:step] along each of axes; numbers below 0 count from the end, those outside are clamped. axes {0}:
 /// 0, 1, ...; steps {0}: 1. Shares x's storage. x: any dtype. Equals ONNX Slice.
-BORN_OP1X(slice, ALL, (, born_ints starts, born_ints ends, born_ints axes, born_ints steps), (, starts, ends, axes, steps))
+BORN_OP1X(slice, ALL, (, born_ints starts, born_ints ends, born_ints axes, born_ints steps),
+          (, starts, ends, axes, steps))
 #define born_slice(x, ...) BORN_SEL_N(ALL, born_slice, x, __VA_ARGS__)
 
 /// n tensors of one dtype (an array of one typed handle) one after another along axis. Equals torch.cat, ONNX
@@ -81,7 +82,8 @@ BORN_OP1A(space_to_depth, ALL, depth_to_space)
 /// start + i * delta of dtype t on backend b, for each i from 0 on that stays before limit; the result's type is
 /// known at run time (born_as_<dtype> names it). t: f32 f64 f16 bf16 i16 i32 i64. No gradient. Equals torch.arange,
 /// ONNX Range.
-BORN_OPMAKE(range, (born_backend *b, born_dtype t, double start, double limit, double delta), (b, t, start, limit, delta))
+BORN_OPMAKE(range, (born_backend *b, born_dtype t, double start, double limit, double delta),
+            (b, t, start, limit, delta))
 #define born_range(...) BORN_SEL_MAKE(born_range, __VA_ARGS__)
 
 #endif

@@ -25,8 +25,8 @@ static born_status from_array(born_backend *b, const born_array *a, born_dtype t
     int64_t count = 0;
     BORN_FAIL_IF(t != BORN_DTYPE_NONE && a->dtype != t, err, BORN_DTYPE, "from: the array holds %s, not %s",
                  born_dtype_name(a->dtype), born_dtype_name(t));
-    BORN_FAIL_IF(a->shape.rank < 0 || a->shape.rank > BORN_MAX_RANK, err, BORN_SHAPE, "from: rank %d is outside [0, %d]",
-                 a->shape.rank, BORN_MAX_RANK);
+    BORN_FAIL_IF(a->shape.rank < 0 || a->shape.rank > BORN_MAX_RANK, err, BORN_SHAPE,
+                 "from: rank %d is outside [0, %d]", a->shape.rank, BORN_MAX_RANK);
     BORN_FAIL_IF(!born__shape_count(a->shape.dim, a->shape.rank, &count), err, BORN_SHAPE,
                  "from: sizes are negative or too large");
     int64_t bytes = born_dtype_bytes(a->dtype, count);
@@ -98,7 +98,7 @@ born_tensor born_number_like(born_tensor like, double v, const born_site *at)
     return born__node_handle(n);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
 
 static const born_node *alive(born_tensor x)
 {
@@ -130,7 +130,7 @@ born_backend *(born_backend_of)(born_tensor x)
     return n && n->chain ? n->chain->link[n->chain->levels - 1] : NULL;
 }
 
-/* ---- reading and writing ------------------------------------------------------------------------------------------ */
+/* ---- reading and writing --------------------------------------------------------------------------------------- */
 
 static born_status report(born_node *n, born_status s, born_error *err)
 {

@@ -91,7 +91,7 @@ static born_tensor finish(builder *b, const void *attrs, int out_count, born_ten
     born_##set##_attrs resolved;                                                                                      \
     born__attrs_resolve(born__ops[BORN__ID(name)].attrs, attrs, &resolved)
 
-/* ---- elementwise -------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ----------------------------------------------------------------------------------------------- */
 
 born_tensor(born_clamp)(born_tensor a, double lo, double hi, const born_site *at)
 {
@@ -100,7 +100,7 @@ born_tensor(born_clamp)(born_tensor a, double lo, double hi, const born_site *at
     return finish(&b, &attrs, 1, NULL);
 }
 
-/* ---- reductions --------------------------------------------------------------------------------------------------- */
+/* ---- reductions ------------------------------------------------------------------------------------------------ */
 
 #define REDUCE(name, set)                                                                                             \
     born_tensor(born_##name)(born_tensor a, born_ints axes, const born_##set##_attrs *attrs, const born_site *at)     \
@@ -133,7 +133,7 @@ REDUCE(reduce_variance, variance)
 RUNNING(cumsum)
 RUNNING(cumprod)
 
-/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------------------------- */
 
 born_tensor(born_reshape)(born_tensor a, born_shape shape, const born_site *at)
 {
@@ -249,7 +249,7 @@ born_tensor(born_range)(born_backend *b, born_dtype t, double start, double limi
     return r;
 }
 
-/* ---- indices ------------------------------------------------------------------------------------------------------ */
+/* ---- indices --------------------------------------------------------------------------------------------------- */
 
 #define INDEXED(name, set, field)                                                                                     \
     born_tensor(born_##name)(born_tensor a, born_tensor i, int64_t field, const born_site *at)                        \
@@ -274,7 +274,7 @@ born_tensor(born_topk)(born_tensor a, int64_t k, const born_topk_attrs *attrs, b
     return out[0];
 }
 
-/* ---- networks ----------------------------------------------------------------------------------------------------- */
+/* ---- networks -------------------------------------------------------------------------------------------------- */
 
 #define ALONG(name)                                                                                                   \
     born_tensor(born_##name)(born_tensor a, int64_t axis, const born_site *at)                                        \

@@ -1,6 +1,6 @@
-/* The CPU device and its memory. Freed blocks wait in lists by size class: first in the chain's own (no lock), then, when
-   a chain ends, in the device's. What a chain holds above cache_bytes goes back to the allocator at once. Above max_bytes, and when the
-   allocator has nothing, the caches are emptied before NOMEM is reported. */
+/* The CPU device and its memory. Freed blocks wait in lists by size class: first in the chain's own (no lock), then,
+   when a chain ends, in the device's. What a chain holds above cache_bytes goes back to the allocator at once. Above
+   max_bytes, and when the allocator has nothing, the caches are emptied before NOMEM is reported. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -12,7 +12,7 @@ enum { HEADER_BYTES = 64 };
 _Static_assert(sizeof(born_cpu_buffer) <= HEADER_BYTES, "a buffer's header fits its cache line");
 #define DEFAULT_CACHE_BYTES ((size_t)256 << 20)
 
-/* ---- the device -------------------------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------------------------ */
 
 static born_device device_nomem = { .refs = 1, .lock = ATOMIC_FLAG_INIT,
                                     .error = { .status = BORN_NOMEM, .text = "cpu: out of memory" } };
@@ -79,7 +79,7 @@ void born_device_close(born_device **d)
     born__free(x);
 }
 
-/* ---- size classes ------------------------------------------------------------------------------------------------ */
+/* ---- size classes ---------------------------------------------------------------------------------------------- */
 
 /* The smallest class that holds n bytes, and its size; BORN_CLASS_NONE where n is too large to cache. */
 static int class_of(size_t n, size_t *bytes)

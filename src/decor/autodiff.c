@@ -1,5 +1,5 @@
-/* The autodiff decorator: runs each call below and, where an operand needs a gradient, records it. It names no operator:
-   what a gradient is stands in the operator's row. */
+/* The autodiff decorator: runs each call below and, where an operand needs a gradient, records it. It names no
+   operator: what a gradient is stands in the operator's row. */
 #include "decor/autodiff.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "tensor/view.h"
 
-/* ---- notes ------------------------------------------------------------------------------------------------------- */
+/* ---- notes ----------------------------------------------------------------------------------------------------- */
 
 ad_note *born__ad_note_make(born_backend *link, born_node *n)
 {
@@ -36,7 +36,7 @@ static void autodiff_forget(born_backend *self, void *p)
     born__block_give(&st->blocks, note, sizeof *note);
 }
 
-/* ---- recording --------------------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------------------------- */
 
 static uint32_t version_of(const born_node *n) { return n && n->view.buffer ? n->view.buffer->version : 0; }
 

@@ -17,7 +17,7 @@ typedef struct walk {
     ad_note *touched;
 } walk;
 
-/* ---- which records, in which order -------------------------------------------------------------------------------- */
+/* ---- which records, in which order ----------------------------------------------------------------------------- */
 
 /* All records that the first one depends on, itself included, as a list: the list grows at its end while it is read. */
 static ad_record *reach(walk *w, ad_record *first)
@@ -73,7 +73,7 @@ static ad_record *sort(ad_record *list)
     return out;
 }
 
-/* ---- sums --------------------------------------------------------------------------------------------------------- */
+/* ---- sums ------------------------------------------------------------------------------------------------------ */
 
 static void set_sum(walk *w, ad_note *note, born_node *n)
 {
@@ -100,7 +100,7 @@ static born_status add_to(walk *w, const ad_record *r, int i, born_val g)
     return BORN_OK;
 }
 
-/* ---- one record --------------------------------------------------------------------------------------------------- */
+/* ---- one record ------------------------------------------------------------------------------------------------ */
 
 static born_status check_versions(const ad_record *r, born_error *err)
 {
@@ -191,7 +191,7 @@ static born_status step(walk *w, ad_record *r)
     return s;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 /* Adds what arrived to what was there, for every tensor that asked; then, when nothing can fail any more, stores it. */
 static born_status commit(walk *w)

@@ -1,6 +1,6 @@
-/* The check decorator: validates every call that passes, and what came back. born_check_compare also runs each call on a
-   second chain and compares bits, so the first op that differs is named. For tests and for finding out whose fault it
-   is; slow by design. */
+/* The check decorator: validates every call that passes, and what came back. born_check_compare also runs each call
+   on a second chain and compares bits, so the first op that differs is named. For tests and for finding out whose
+   fault it is; slow by design. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,7 +9,7 @@
 #include "tensor/view.h"
 #include "waist/chain.h"
 
-/* ---- views -------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------------------------- */
 
 /* Whether every element of v lies in its buffer. */
 static born_status check_inside(const born_view *v, const char *op, const char *what, int i, born_error *err)
@@ -83,7 +83,7 @@ static born_status check_results(const born_call *c, const born_view *bound, bor
     return BORN_OK;
 }
 
-/* ---- the link ----------------------------------------------------------------------------------------------------- */
+/* ---- the link -------------------------------------------------------------------------------------------------- */
 
 static born_status run_checked(born_backend *self, born_call *c, born_view *bound, born_error *err)
 {
@@ -155,8 +155,10 @@ born_backend *born_check_compare(born_backend *below, born_backend *other)
         ((born_check_state *)b->state)->other = other;
         return b;
     }
-    if (!other || other->chain == b->chain) born__fail(&err, BORN_INVALID, "check_compare: no second backend was given");
-    else err = other->chain->error;
+    if (!other || other->chain == b->chain)
+        born__fail(&err, BORN_INVALID, "check_compare: no second backend was given");
+    else
+        err = other->chain->error;
     if (err.status) b = born__chain_kill(b, &err);
     if (other && other->chain != b->chain) born_backend_close(&other);
     return b;

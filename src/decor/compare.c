@@ -1,6 +1,6 @@
-/* Running every call twice: once below, once on another chain, and comparing the results bit for bit (any NaN equals any
-   NaN). A tensor's shadow on the other chain is its note; it is made from the tensor's bytes when first needed and again
-   when the tensor was overwritten. */
+/* Running every call twice: once below, once on another chain, and comparing the results bit for bit (any NaN equals
+   any NaN). A tensor's shadow on the other chain is its note; it is made from the tensor's bytes when first needed
+   and again when the tensor was overwritten. */
 #include "decor/compare.h"
 
 #include <string.h>
@@ -68,8 +68,8 @@ static bool is_nan(born_dtype t, const unsigned char *p)
     return v != v;
 }
 
-static born_status compare_bits(const born_call *c, int i, const unsigned char *a, const unsigned char *b, int64_t bytes,
-                                born_error *err)
+static born_status compare_bits(const born_call *c, int i, const unsigned char *a, const unsigned char *b,
+                                int64_t bytes, born_error *err)
 {
     born_dtype t = c->out[i].dtype;
     int size = born__dtype_info(t)->size;

@@ -7,8 +7,8 @@ typedef struct born_check_state {
     born_backend *other;        /* NULL: only validate */
 } born_check_state;
 
-/* One call on its way through both: begin before it runs below, finish after (MISMATCH names the op and the element), end
-   whatever happened. */
+/* One call on its way through both: begin before it runs below, finish after (MISMATCH names the op and the
+   element), end whatever happened. */
 typedef struct born_compare {
     born_node **in, **out;      /* of the other chain; in NULL: nothing to compare */
     int held, made;

@@ -1,7 +1,7 @@
-/* The trace decorator: between born_trace_begin and born_trace_end it writes down what runs through it as a graph, while
-   running it below as well, so values stay real. What depends on the inputs given at the beginning becomes nodes; what
-   does not is a constant where a node uses it. Reading a dependent value meanwhile is STATE: a branch taken on it would
-   be frozen into the graph. */
+/* The trace decorator: between born_trace_begin and born_trace_end it writes down what runs through it as a graph,
+   while running it below as well, so values stay real. What depends on the inputs given at the beginning becomes
+   nodes; what does not is a constant where a node uses it. Reading a dependent value meanwhile is STATE: a branch
+   taken on it would be frozen into the graph. */
 #include <stdio.h>
 #include <string.h>
 
@@ -72,7 +72,7 @@ static born_status set_note(born_backend *self, born_node *n, born_vid vid, bool
     return BORN_OK;
 }
 
-/* ---- values of the graph ------------------------------------------------------------------------------------------ */
+/* ---- values of the graph --------------------------------------------------------------------------------------- */
 
 static void describe(born_value *v, const born_view *x)
 {
@@ -116,7 +116,7 @@ static born_status value_of(born_backend *self, born_node *n, born_vid *out, bor
     return BORN_OK;
 }
 
-/* ---- recording ---------------------------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------------------------------------- */
 
 static born_status record_in(born_backend *self, const born_frame *f, born_vid *vid, born_error *err)
 {
@@ -207,7 +207,7 @@ born_backend *born_trace(born_backend *below)
     return b;
 }
 
-/* ---- the public side ---------------------------------------------------------------------------------------------- */
+/* ---- the public side ------------------------------------------------------------------------------------------- */
 
 static born_status find_trace(born_backend *b, const char *who, born_backend **out, born_error *err)
 {
@@ -291,8 +291,8 @@ born_status born_trace_end(born_backend *b, const born_tensor *out, int n_out, b
 
 void born_graph_close(born_graph **g) { born__graph_free(g); }
 
-born_status born_model_from_graph_sized(born_graph **g, const born_model_desc *desc, size_t desc_bytes, born_model **out,
-                                        born_error *err)
+born_status born_model_from_graph_sized(born_graph **g, const born_model_desc *desc, size_t desc_bytes,
+                                        born_model **out, born_error *err)
 {
     born_model_desc d = { 0 };
     born_loaded l = { 0 };

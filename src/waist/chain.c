@@ -21,7 +21,7 @@ static born_chain chain_invalid = {
 static born_backend dead_nomem = { .ops = &dead_ops, .chain = &chain_nomem };
 static born_backend dead_invalid = { .ops = &dead_ops, .chain = &chain_invalid };
 
-/* ---- links ------------------------------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------------------------------- */
 
 static born_chain *chain_new(void)
 {
@@ -135,7 +135,7 @@ void born_backend_close(born_backend **b)
     born__chain_unhold(x);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
 
 void born__chain_fail(born_chain *c, born_error *err, const born_site *at)
 {
@@ -173,7 +173,7 @@ born_status born_sync(born_backend *b)
     return s;
 }
 
-/* ---- pass-through ------------------------------------------------------------------------------------------------ */
+/* ---- pass-through ---------------------------------------------------------------------------------------------- */
 
 /* The nearest link at or below b that has the function; a leaf without it is answered by `otherwise`. */
 #define NEAREST(b, fn) while (!(b)->ops->fn && (b)->below) (b) = (b)->below

@@ -1,6 +1,6 @@
-/* Flat copies of attributes: the struct and, behind it, everything its arrays and strings point at, in one block that the
-   caller owns. For records, which are made and freed with every call and may not allocate for each. One walk serves
-   both the measuring and the copying, so the two cannot disagree. */
+/* Flat copies of attributes: the struct and, behind it, everything its arrays and strings point at, in one block
+   that the caller owns. For records, which are made and freed with every call and may not allocate for each. One
+   walk serves both the measuring and the copying, so the two cannot disagree. */
 #include <string.h>
 
 #include <born/attrs.h>

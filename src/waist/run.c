@@ -41,7 +41,7 @@ static born_status room_open(room *r, int in_count, int out_count, born_error *e
     return BORN_OK;
 }
 
-/* ---- host operands ----------------------------------------------------------------------------------------------- */
+/* ---- host operands --------------------------------------------------------------------------------------------- */
 
 static bool on_host(const born_view *v)
 {
@@ -79,7 +79,7 @@ static born_status read_host_operands(born_chain *c, const born_op *op, born_vie
     return BORN_OK;
 }
 
-/* ---- running on nodes -------------------------------------------------------------------------------------------- */
+/* ---- running on nodes ------------------------------------------------------------------------------------------ */
 
 static void bind_view(born_view *out, const born_view *in)
 {
@@ -145,7 +145,7 @@ born_status born__run_nodes(born_chain *c, int level, const born_op *op, const v
     return s;
 }
 
-/* ---- running on handles ------------------------------------------------------------------------------------------ */
+/* ---- running on handles ---------------------------------------------------------------------------------------- */
 
 typedef struct operands {
     born_chain *chain;      /* of the first operand that has one */

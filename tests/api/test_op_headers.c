@@ -84,8 +84,8 @@ TEST(every_declaration_is_a_row)
                       "born_%s: attributes %s declared, %s in its row", d->name, d->attrs ? d->attrs : "none",
                       attrs ? attrs : "none");
         if (d->operands >= 0)
-            CHECK_MSG(d->operands >= op->min_in && d->operands <= op->max_in, "born_%s: %d operands declared, %d to %d in "
-                      "its row", d->name, d->operands, op->min_in, op->max_in);
+            CHECK_MSG(d->operands >= op->min_in && d->operands <= op->max_in,
+                      "born_%s: %d operands declared, %d to %d in its row", d->name, d->operands, op->min_in, op->max_in);
         char letter = result_letter(op);
         CHECK_MSG(d->result == letter || (d->result == 'T' && letter == 'U') || d->result == '?',
                   "born_%s: result %c declared, %c in its row", d->name, d->result, letter);
@@ -95,7 +95,8 @@ TEST(every_declaration_is_a_row)
 TEST(no_operator_is_declared_twice)
 {
     for (int i = 0; i < COUNT; i++)
-        for (int j = 0; j < i; j++) CHECK_MSG(strcmp(rows[i].name, rows[j].name), "born_%s is declared twice", rows[i].name);
+        for (int j = 0; j < i; j++)
+            CHECK_MSG(strcmp(rows[i].name, rows[j].name), "born_%s is declared twice", rows[i].name);
 }
 
 static bool listed(const char *text, const char *name)
@@ -118,8 +119,8 @@ TEST(every_row_is_declared_or_listed)
         const char *name = born__ops[id].name;
         bool is = false;
         for (int i = 0; i < COUNT; i++) is = is || !strcmp(rows[i].name, name);
-        CHECK_MSG(is != listed(text, name), is ? "%s is declared and listed as not public" : "%s is neither declared in a "
-                  "public header nor listed", name);
+        CHECK_MSG(is != listed(text, name),
+                  is ? "%s is declared and listed as not public" : "%s is neither declared in a header nor listed", name);
     }
     for (char *line = text; *line;) {
         size_t k = strcspn(line, " \n");
