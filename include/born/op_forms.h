@@ -2,7 +2,8 @@
    selector.
 
    The row declares the exported symbol, born_<name>, which works on born_tensor and takes a call site (NULL allowed)
-   last; one inline form per dtype of its set, born_<name>_<dtype>, over it; and in C++ overloads of born_<name>. The rows:
+   last; one inline form per dtype of its set, born_<name>_<dtype>, over it; and in C++ overloads of born_<name>. The
+   rows:
 
        BORN_OP<n>(name, SET)              n operands of one dtype, a result of that dtype
        BORN_OP<n>A(name, SET, set)        and attributes: const born_<set>_attrs *, NULL: defaults
@@ -19,7 +20,8 @@
 
    SET is FLT (f32 f64 f16 bf16), F32H (FLT without f64), INT, UINT, NUM (FLT and INT), ALL (NUM and bool), BOOL. The
    selector is a macro of the same name that picks the inline form by the type of the first operand, evaluates each
-   argument once, and passes the call site. The library reads the rows a second time to define the symbols, and a test compares them with ops.def. */
+   argument once, and passes the call site. The library reads the rows a second time to define the symbols, and a test
+   compares them with ops.def. */
 #ifndef BORN_OP_FORMS_H
 #define BORN_OP_FORMS_H
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)

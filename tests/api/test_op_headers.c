@@ -85,7 +85,8 @@ TEST(every_declaration_is_a_row)
                       attrs ? attrs : "none");
         if (d->operands >= 0)
             CHECK_MSG(d->operands >= op->min_in && d->operands <= op->max_in,
-                      "born_%s: %d operands declared, %d to %d in its row", d->name, d->operands, op->min_in, op->max_in);
+                      "born_%s: %d operands declared, %d to %d in its row", d->name, d->operands, op->min_in,
+                      op->max_in);
         char letter = result_letter(op);
         CHECK_MSG(d->result == letter || (d->result == 'T' && letter == 'U') || d->result == '?',
                   "born_%s: result %c declared, %c in its row", d->name, d->result, letter);
@@ -120,7 +121,7 @@ TEST(every_row_is_declared_or_listed)
         bool is = false;
         for (int i = 0; i < COUNT; i++) is = is || !strcmp(rows[i].name, name);
         CHECK_MSG(is != listed(text, name),
-                  is ? "%s is declared and listed as not public" : "%s is neither declared in a header nor listed", name);
+                  is ? "%s is declared and listed as not public" : "%s is neither declared nor listed", name);
     }
     for (char *line = text; *line;) {
         size_t k = strcspn(line, " \n");
