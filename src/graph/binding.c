@@ -192,22 +192,59 @@ static void weight_packed(void *user, const born_plan_call *pc)
     if (m->source_drop && bytes > 0 && born__view_contiguous(w)) m->source_drop(m->source, w->data, (size_t)bytes);
 }
 
-/* The whole of the plan against max_bytes, before any of it is allocated. The model's lock is held. */
-static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int32_t k, born_error *err)
+static size_t padded(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+static const born_view *packs(const born_plan_call *pc)
+{
+    return &pc->call.in[pc->pack_operand];
+}
+
+/* Bytes of the packed forms that the plan wants and the model lacks, each counted as often as it is wanted. */
+static born_status missing_bytes(const born_model *m, const born_plan *plan, size_t *bytes, born_error *err)
+{
+    *bytes = 0;
+    for (int64_t i = 0; i < plan->count; i++) {
+        const born_plan_call *pc = &plan->call[i];
+        if (pc->pack_operand < 0 || born__model_find_packed(m, packs(pc), pc->pack_form, pc->pack_bytes)) continue;
+        BORN_FAIL_IF(pc->pack_bytes > SIZE_MAX / 4 || !born__add_size(*bytes, padded(pc->pack_bytes), bytes), err, BORN_NOMEM,
+                     "session: the plan is too large");
+    }
+    return BORN_OK;
+}
+
+/* The whole of the plan against max_bytes, before any of it is allocated. */
+static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int32_t k, size_t missing, born_error *err)
 {
     const born_session *s = f->session;
-    size_t need = 0;
-
-    for (int64_t i = 0; i < seg->plan.count; i++) {
-        const born_plan_call *pc = &seg->plan.call[i];
-        if (pc->pack_operand < 0 || born__model_has_packed(s->model, &pc->call.in[pc->pack_operand], pc->pack_form)) continue;
-        BORN_FAIL_IF(!born__add_size(need, pc->pack_bytes, &need), err, BORN_NOMEM, "session: the plan is too large");
-    }
     bool ok = true;
-    if (seg->block_bytes > f->block[k].bytes) ok &= born__add_size(need, seg->block_bytes - f->block[k].bytes, &need);
-    if (seg->scratch_bytes > s->scratch_bytes) ok &= born__add_size(need, seg->scratch_bytes - s->scratch_bytes, &need);
+
+    if (seg->block_bytes > f->block[k].bytes) ok &= born__add_size(missing, seg->block_bytes - f->block[k].bytes, &missing);
+    if (seg->scratch_bytes > s->scratch_bytes) ok &= born__add_size(missing, seg->scratch_bytes - s->scratch_bytes, &missing);
     BORN_FAIL_IF(!ok, err, BORN_NOMEM, "session: the plan is too large");
-    return born__session_reserve(f->session, need, err);
+    return born__session_reserve(f->session, missing, err);
+}
+
+static born_status name_packed(born_model *m, born_plan *plan, size_t missing, born_error *err)
+{
+    char *to = NULL;
+
+    if (missing) BORN_TRY(born__model_pack_block(m, missing, &to, err));
+    for (int64_t i = 0; i < plan->count; i++) {
+        born_plan_call *pc = &plan->call[i];
+        if (pc->pack_operand < 0) continue;
+        const born_packed *p = born__model_find_packed(m, packs(pc), pc->pack_form, pc->pack_bytes);
+        if (!p) {
+            BORN_TRY(born__model_add_packed(m, packs(pc), pc->pack_form, to, pc->pack_bytes, err));
+            pc->pack_to = to;
+            to += padded(pc->pack_bytes);
+            p = &m->packed[m->packed_count - 1];
+        }
+        pc->call.packed = p->bytes;
+    }
+    return BORN_OK;
 }
 
 /* Finds or makes the packed form of every constant operand whose kernel wants one. The model's lock is held until the
@@ -216,27 +253,17 @@ static born_status pack_weights(born_gframe *f, born_binding *b, int32_t k, born
 {
     born_plan *plan = &b->segment[k].plan;
     born_model *m = f->session->model;
-    born_status st = BORN_OK;
-    size_t first;
+    size_t missing;
 
     born__lock(&m->lock);
-    st = fits_limit(f, &b->segment[k], k, err);
-    first = m->packed_count;
-    for (int64_t i = 0; i < plan->count && st == BORN_OK; i++) {
-        born_plan_call *pc = &plan->call[i];
-        born_packed *p;
-        if (pc->pack_operand < 0) continue;
-        size_t before = m->packed_count;
-        st = born__model_packed(m, &pc->call.in[pc->pack_operand], pc->pack_form, pc->pack_bytes, &p, err);
-        if (st != BORN_OK) break;
-        pc->call.packed = p->bytes;
-        pc->pack_to = m->packed_count > before ? p->bytes : NULL;
-    }
-    /* kernels read call.packed only when they run: while packing it names where the bytes go */
+    size_t first = m->packed_count, blocks = m->block_count;
+    born_status st = missing_bytes(m, plan, &missing, err);
+    if (st == BORN_OK) st = fits_limit(f, &b->segment[k], k, missing, err);
+    if (st == BORN_OK) st = name_packed(m, plan, missing, err);
     plan->packed = weight_packed;
     plan->user = m;
     if (st == BORN_OK) st = born__backend_prepare(f->session->backend, plan, err);
-    if (st != BORN_OK) born__model_unpack(m, first);
+    if (st != BORN_OK && m->block_count > blocks) born__model_unpack(m, first);
     for (int64_t i = 0; i < plan->count; i++) plan->call[i].pack_to = NULL;
     born__unlock(&m->lock);
     return st;
@@ -254,6 +281,16 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     pc->call = (born_call){ .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count,
                             .in = in, .out = out };
     BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
+    born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
+    bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
+    if (constant) { /* asked again: what it needs once the operand is packed */
+        static const char yes = 1;
+        pc->call.packed = &yes;
+        q = (born_query){ .supported = true, .pack_operand = -1 };
+        BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
+        constant = q.pack_operand >= 0 && q.pack_operand < n->in_count && n->in[q.pack_operand] == packs;
+        pc->call.packed = NULL;
+    }
     BORN_FAIL_IF(!q.supported, err, BORN_UNSUPPORTED, "%s '%s': %s", n->op->name, node_label(n),
                  q.why[0] ? q.why : "not supported by this backend");
     pc->kernel = q.kernel;
@@ -261,8 +298,6 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
         pc->scratch_offset = 0;
         if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
     }
-    born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
-    bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
     pc->pack_operand = constant ? q.pack_operand : -1;
     pc->pack_form = q.pack_form;
     pc->pack_bytes = q.pack_bytes;

@@ -25,7 +25,8 @@ born_status born__desc_check(const void *desc, size_t desc_bytes, void *own, siz
 
 static void model_free(born_model *m)
 {
-    born__model_unpack(m, 0);
+    for (size_t i = 0; i < m->block_count; i++) born__free(m->block[i]);
+    born__free(m->block);
     born__free(m->packed);
     born__graph_free(&m->graph);
     if (m->source_close) m->source_close(m->source);
@@ -83,57 +84,47 @@ void born_model_close(born_model **mp)
     if (!left) model_free(m);
 }
 
-static born_packed *find_packed(const born_model *m, const born_view *w, uint32_t form)
+const born_packed *born__model_find_packed(const born_model *m, const born_view *w, uint32_t form, size_t bytes)
 {
     size_t row = sizeof w->dim[0] * (size_t)w->rank;
 
     for (size_t i = 0; i < m->packed_count; i++) {
-        born_packed *p = m->packed[i];
-        if (p->data == w->data && p->form == form && !memcmp(p->dim, w->dim, row) && !memcmp(p->stride, w->stride, row))
+        const born_packed *p = &m->packed[i];
+        if (p->data == w->data && p->form == form && p->byte_count == bytes && p->rank == w->rank &&
+            !memcmp(p->dim, w->dim, row) && !memcmp(p->stride, w->stride, row))
             return p;
     }
     return NULL;
 }
 
-bool born__model_has_packed(const born_model *m, const born_view *w, uint32_t form)
+born_status born__model_pack_block(born_model *m, size_t bytes, char **out, born_error *err)
 {
-    return find_packed(m, w, form) != NULL;
-}
-
-born_status born__model_packed(born_model *m, const born_view *w, uint32_t form, size_t bytes, born_packed **out,
-                               born_error *err)
-{
-    size_t row = sizeof w->dim[0] * (size_t)w->rank;
-
-    *out = find_packed(m, w, form);
-    if (*out && (*out)->byte_count == bytes) return BORN_OK;
     BORN_FAIL_IF(bytes > m->max_bytes || m->packed_bytes > m->max_bytes - bytes, err, BORN_NOMEM,
                  "packed weights need %zu bytes, above max_bytes of %zu", m->packed_bytes + bytes, m->max_bytes);
-    born_packed *p = born__calloc(1, sizeof *p);
-    if (!p || !born__grow((void **)&m->packed, &m->packed_cap, m->packed_count + 1, sizeof(born_packed *)) ||
-        !(p->bytes = born__alloc(bytes))) {
-        born__free(p);
-        return born__fail(err, BORN_NOMEM, "model: out of memory for %zu bytes of packed weights", bytes);
-    }
-    p->data = w->data;
-    memcpy(p->dim, w->dim, row);
-    memcpy(p->stride, w->stride, row);
-    p->form = form;
-    p->byte_count = bytes;
-    m->packed[m->packed_count++] = p;
-    m->packed_bytes += bytes;
+    void *p = born__grow((void **)&m->block, &m->block_cap, m->block_count + 1, sizeof *m->block) ? born__alloc(bytes) : NULL;
+    BORN_FAIL_IF(!p, err, BORN_NOMEM, "model: out of memory for %zu bytes of packed weights", bytes);
+    m->block[m->block_count++] = p;
     *out = p;
+    return BORN_OK;
+}
+
+born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t form, void *bytes, size_t byte_count,
+                                   born_error *err)
+{
+    BORN_FAIL_IF(!born__grow((void **)&m->packed, &m->packed_cap, m->packed_count + 1, sizeof *m->packed), err, BORN_NOMEM,
+                 "model: out of memory");
+    born_packed *p = &m->packed[m->packed_count++];
+    *p = (born_packed){ .data = w->data, .rank = w->rank, .form = form, .bytes = bytes, .byte_count = byte_count };
+    memcpy(p->dim, w->dim, sizeof p->dim);
+    memcpy(p->stride, w->stride, sizeof p->stride);
+    m->packed_bytes += byte_count;
     return BORN_OK;
 }
 
 void born__model_unpack(born_model *m, size_t first)
 {
-    while (m->packed_count > first) {
-        born_packed *p = m->packed[--m->packed_count];
-        m->packed_bytes -= p->byte_count;
-        born__free(p->bytes);
-        born__free(p);
-    }
+    while (m->packed_count > first) m->packed_bytes -= m->packed[--m->packed_count].byte_count;
+    if (m->block_count) born__free(m->block[--m->block_count]);
 }
 
 void born_model_info_get(const born_model *m, born_model_info *out)

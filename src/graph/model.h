@@ -10,8 +10,9 @@
 typedef struct born_packed {
     const void *data;               /* the constant's first element */
     int64_t stride[BORN_MAX_RANK], dim[BORN_MAX_RANK];
+    int rank;
     uint32_t form;
-    void *bytes;
+    void *bytes;                    /* inside one of the model's blocks */
     size_t byte_count;
 } born_packed;
 
@@ -25,17 +26,22 @@ struct born_model {
     bool (*source_lost)(void *source); /* was the file cut while it was mapped? may be NULL */
     char format[16], producer[64];
     int64_t opset, file_node_count;
-    born_packed **packed;
+    born_packed *packed;
     size_t packed_count, packed_cap, packed_bytes;
+    void **block;                   /* memory of the packed forms: one block for all that a binding adds */
+    size_t block_count, block_cap;
     size_t max_bytes;
 };
 
-/* Finds or makes the entry (packed_count tells which); a fresh one must be filled by the caller, who holds the model's
-   lock from before this call until it has been. born__model_unpack takes entries from `first` on back. */
-bool born__model_has_packed(const born_model *m, const born_view *w, uint32_t form);
+/* The packed form of this constant view, or NULL. The caller holds the model's lock, here and below. */
+const born_packed *born__model_find_packed(const born_model *m, const born_view *w, uint32_t form, size_t bytes);
+/* Memory for new forms, as one block. */
+born_status born__model_pack_block(born_model *m, size_t bytes, char **out, born_error *err);
+/* Adds a form whose bytes lie in the newest block; the caller fills them before it lets go of the lock. */
+born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t form, void *bytes, size_t byte_count,
+                                   born_error *err);
+/* Takes back the forms from `first` on, and the newest block. */
 void born__model_unpack(born_model *m, size_t first);
-born_status born__model_packed(born_model *m, const born_view *w, uint32_t form, size_t bytes, born_packed **out,
-                               born_error *err);
 void born__model_retain(born_model *m);
 
 /* What a reader fills: born__onnx_load and its kind. */
