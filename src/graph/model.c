@@ -34,6 +34,17 @@ static void model_free(born_model *m)
     born__free(m);
 }
 
+/* Passes replace values, but an output keeps the name it has in the file. */
+static born_status keep_output_names(born_model *m, born_error *err)
+{
+    born_graph *g = m->graph;
+
+    m->output_name = born__arena_alloc(&g->arena, (g->output_count + 1) * sizeof *m->output_name);
+    BORN_FAIL_IF(!m->output_name, err, BORN_NOMEM, "model: out of memory");
+    for (size_t i = 0; i < g->output_count; i++) m->output_name[i] = g->value[g->output[i]].name;
+    return BORN_OK;
+}
+
 born_status born__model_make(born_loaded *l, const char *format, const born_model_desc *desc, born_model **out,
                              born_error *err)
 {
@@ -56,6 +67,7 @@ born_status born__model_make(born_loaded *l, const char *format, const born_mode
     m->file_node_count = (int64_t)m->graph->node_count;
     born_pass_ctx ctx = { .max_bytes = m->max_bytes / 2, .exact = desc->exact, .passes_off = desc->passes_off,
                           .dump = desc->dump, .dump_user = desc->dump_user };
+    if (st == BORN_OK) st = keep_output_names(m, err);
     if (st == BORN_OK) st = born__graph_optimise(m->graph, &ctx, err);
     if (st != BORN_OK) {
         model_free(m);
@@ -162,7 +174,10 @@ born_status born_model_input(const born_model *m, int i, born_value_info *out)
 
 born_status born_model_output(const born_model *m, int i, born_value_info *out)
 {
-    return value_info(m->graph, m->graph->output, m->graph->output_count, i, out);
+    born_status st = value_info(m->graph, m->graph->output, m->graph->output_count, i, out);
+
+    if (st == BORN_OK) out->name = m->output_name[i];
+    return st;
 }
 
 void born_model_ops(const born_model *m, void (*fn)(void *user, const char *op, int64_t count), void *user)
