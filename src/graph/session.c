@@ -120,10 +120,17 @@ static int find_name(const born_graph *g, const born_vid *list, size_t count, co
     return -1;
 }
 
+static int find_output(const born_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->graph->output_count; i++)
+        if (!strcmp(m->output_name[i], name)) return (int)i;
+    return -1;
+}
+
 born_status born_session_tie(born_session *s, const char *output, const char *input, born_error *err)
 {
     const born_graph *g = s->model->graph;
-    int out = find_name(g, g->output, g->output_count, output), in = find_name(g, g->input, g->input_count, input);
+    int out = find_output(s->model, output), in = find_name(g, g->input, g->input_count, input);
     size_t cap = (size_t)s->tie_count;
 
     BORN_FAIL_IF(out < 0, err, BORN_INVALID, "tie: the model has no output '%s'", output);
@@ -259,7 +266,7 @@ static born_status give_output(born_session *s, int i, born_array *out, born_err
     int64_t bytes = born__view_bytes(&w);
 
     BORN_FAIL_IF(w.dtype == BORN_DTYPE_NONE || bytes < 0, err, BORN_INTERNAL, "output '%s' was not computed",
-                 g->value[g->output[i]].name);
+                 s->model->output_name[i]);
     if (!born__view_contiguous(&w)) {
         if ((size_t)bytes > s->result_cap[i]) {
             BORN_TRY(born__session_reserve(s, (size_t)bytes - s->result_cap[i], err));
