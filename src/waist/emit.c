@@ -2,6 +2,7 @@
    innermost scope, which whoever made the emitter opens and ends. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "waist/chain.h"
 
@@ -12,23 +13,33 @@ born_val born__emit1(born_emit *e, born_op_id op, const void *attrs, const born_
     return out;
 }
 
-static born_status level_call(born_emit *base, born_op_id op, const void *attrs, const born_val *in, int in_count,
-                              born_val *out, int out_count)
+static born_status call_nodes(born_level_emit *e, born_op_id op, const void *attrs, const born_val *in, int in_count,
+                              born_val *out, int out_count, born_node **room)
 {
-    born_level_emit *e = (born_level_emit *)base;
-    born_node *ins[BORN_FEW], *outs[BORN_FEW];
-    for (int i = 0; i < out_count; i++) out[i] = 0;
-    if (base->err.status) return base->err.status;
-    BORN_FAIL_IF(in_count > BORN_FEW || out_count > BORN_FEW, &base->err, BORN_UNSUPPORTED,
-                 "%s: a gradient may not have more than %d operands", born__ops[op].name, (int)BORN_FEW);
+    born_node **ins = room, **outs = room + in_count;
     for (int i = 0; i < in_count; i++) ins[i] = born__val_node(in[i]);
     BORN_TRY(born__run_nodes(e->chain, e->level, &born__ops[op], attrs, ins, in_count, outs, out_count, e->at,
-                             &base->err));
+                             &e->e.err));
     for (int i = 0; i < out_count; i++) {
         born__node_own(outs[i]);
         out[i] = born__val(outs[i]);
     }
     return BORN_OK;
+}
+
+static born_status level_call(born_emit *base, born_op_id op, const void *attrs, const born_val *in, int in_count,
+                              born_val *out, int out_count)
+{
+    born_level_emit *e = (born_level_emit *)base;
+    born_node *few[BORN_FEW], **room = few;
+    size_t n = (size_t)in_count + (size_t)out_count;
+    for (int i = 0; i < out_count; i++) out[i] = 0;
+    if (base->err.status) return base->err.status;
+    if (n > BORN_FEW) room = born__calloc(n, sizeof *room);
+    BORN_FAIL_IF(!room, &base->err, BORN_NOMEM, "%s: no memory for %zu operands", born__ops[op].name, n);
+    born_status s = call_nodes(e, op, attrs, in, in_count, out, out_count, room);
+    if (room != few) born__free(room);
+    return s;
 }
 
 static const born_view *level_meta(born_emit *e, born_val v)

@@ -3,6 +3,7 @@
 #include <born/born.h>
 #include <math.h>
 
+#include "base/alloc.h"
 #include "harness.h"
 
 typedef born_f64 (*scalar_fn)(born_f64 x);
@@ -214,6 +215,43 @@ TEST(a_long_chain_does_not_recurse)
     CHECK_STATUS(born_read(born_grad_of(x), &g, sizeof g), BORN_OK);
     CHECK(g == 20001);
     born_scope_end(s);
+    born_backend_close(&b);
+}
+
+static born_f64 f_wide(born_f64 x)
+{
+    born_f64 parts[20];
+    for (int i = 0; i < 20; i++) parts[i] = born_mul(x, i);
+    return total(born_square(born_concat(parts, 20, 0)));
+}
+
+TEST(many_operands)
+{
+    born_backend *b = born_autodiff(born_cpu(NULL));
+    double v[2] = { 3, 4 }, g[2];
+    born_f64 x = born_requires_grad(born_from_f64(b, BORN_ARRAY(v, 2)));
+    CHECK_STATUS(born_backward(f_wide(x)), BORN_OK);
+    CHECK_MSG(!born_backend_error(b)->status, "%s", born_backend_error(b)->text);
+    CHECK_STATUS(born_read(born_grad_of(x), g, sizeof g), BORN_OK);
+    CHECK(g[0] == 2 * 3 * 2470 && g[1] == 2 * 4 * 2470);     /* 2470: the sum of squares below 20 */
+    born_backend_close(&b);
+}
+
+TEST(steady_state_allocates_nothing)
+{
+    born_backend *b = born_autodiff(born_autodiff(born_cpu(&(born_cpu_desc){ .threads = 1 })));
+    uint64_t before = 0;
+    for (int step = 0; step < 12; step++) {
+        if (step == 6) before = born__alloc_calls();
+        for (int k = 0; k < CASES; k++) {
+            born_scope s = born_scope_begin(b);
+            born_f64 x = born_requires_grad(born_from_f64(b, BORN_ARRAY(at, 2, 3)));
+            CHECK_STATUS(born_backward(cases[k].f(x)), BORN_OK);
+            born_grad_clear(x);
+            born_scope_end(s);
+        }
+    }
+    CHECK_INT(born__alloc_calls() - before, 0);
     born_backend_close(&b);
 }
 
