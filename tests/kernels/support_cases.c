@@ -239,11 +239,66 @@ static void make_conv(kcase *k, born_dtype t)
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
 }
 
+/* An image [N, C, spatial...]; returns the number of spatial axes. */
+static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
+{
+    int s = (int)case_in(k, 1, 3);
+    int64_t x[5] = { case_in(k, 1, 3), case_in(k, 1, 70) };
+
+    for (int i = 0; i < s; i++) x[2 + i] = case_in(k, least, s == 3 ? (most < 6 ? most : 6) : most);
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 70) ? 1 : -1));
+    return s;
+}
+
+static void make_pool(kcase *k, born_dtype t)
+{
+    int s = some_image(k, t, 3, 14);
+    int64_t kernel[3], stride[3], dil[3], pads[6];
+
+    for (int i = 0; i < s; i++) {
+        kernel[i] = case_in(k, 1, 3);
+        dil[i] = case_chance(k, 80) || kernel[i] > 2 ? 1 : 2;
+        stride[i] = case_in(k, 1, 3);
+        pads[i] = case_in(k, 0, kernel[i] - 1);
+        pads[s + i] = case_in(k, 0, kernel[i] - 1);
+    }
+    born_ints ints[4] = { case_ints(k, s, kernel), case_ints(k, s, stride), case_ints(k, 2 * s, pads), case_ints(k, s, dil) };
+    if (k->call.op->id == BORN_OP_MAX_POOL) {
+        born_max_pool_attrs *a = (born_max_pool_attrs *)(void *)k->attrs;
+        a->kernel_shape = ints[0], a->strides = ints[1], a->pads = ints[2], a->dilations = ints[3];
+        a->ceil_mode = case_chance(k, 30);
+    } else {
+        born_average_pool_attrs *a = (born_average_pool_attrs *)(void *)k->attrs;
+        a->kernel_shape = ints[0], a->strides = ints[1], a->pads = ints[2], a->dilations = ints[3];
+        a->ceil_mode = case_chance(k, 30);
+        a->count_include_pad = case_chance(k, 50);
+    }
+}
+
+static void make_global_pool(kcase *k, born_dtype t)
+{
+    some_image(k, t, 1, case_chance(k, 10) ? 60 : 12);
+}
+
+static void make_lrn(kcase *k, born_dtype t)
+{
+    born_lrn_attrs *a = (born_lrn_attrs *)(void *)k->attrs;
+
+    some_image(k, t, 1, 9);
+    a->size = case_in(k, 1, 40);
+    if (case_chance(k, 40)) a->beta = 0.6;
+}
+
 typedef struct generator { uint16_t op; void (*make)(kcase *k, born_dtype t); } generator;
 static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_MAX_POOL, make_pool },
+    { BORN_OP_AVERAGE_POOL, make_pool },
+    { BORN_OP_GLOBAL_MAX_POOL, make_global_pool },
+    { BORN_OP_GLOBAL_AVERAGE_POOL, make_global_pool },
+    { BORN_OP_LRN, make_lrn },
 };
 
 /* Results get memory of their own with guard bytes around; random layout for ops that take any. */
