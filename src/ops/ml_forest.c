@@ -188,6 +188,21 @@ static born_status read_votes(const born_tree_votes *t, born_forest *f, work *w,
     return BORN_OK;
 }
 
+/* Nodes that walks from the roots can reach. Each has one parent, so none comes twice; stack has room for all. */
+static int64_t reachable(const born_forest *f, int32_t *stack)
+{
+    int64_t depth = 0, count = 0;
+    for (int64_t i = 0; i < f->roots; i++) stack[depth++] = f->root[i];
+    while (depth > 0) {
+        const born_tree_node *n = &f->node[stack[--depth]];
+        count++;
+        if (n->mode == BORN_LEAF) continue;
+        stack[depth++] = n->yes;
+        if (n->no != n->yes) stack[depth++] = n->no;
+    }
+    return count;
+}
+
 born_status born__forest_make(born_forest *f, const born_tree_votes *t, int64_t features, void *memory, const char *op,
                               born_error *err)
 {
@@ -213,6 +228,7 @@ born_status born__forest_make(born_forest *f, const born_tree_votes *t, int64_t 
     }
     for (int64_t i = 0; i < f->nodes; i++)
         BORN_FAIL_IF(take_root(t, &w, i), err, BORN_INVALID, "%s: tree %lld has no root", op, (long long)t->tree.v[i]);
+    BORN_FAIL_IF(reachable(f, w.slot) != f->nodes, err, BORN_INVALID, "%s: nodes form a loop", op);
     return BORN_OK;
 }
 

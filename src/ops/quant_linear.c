@@ -16,8 +16,9 @@ static born_status scale_rule(born_infer *f, int *axis)
     *axis = -1;
     if (born__infer_has(f, 2)) {
         const born_view *z = &f->in[2];
-        bool same = z->rank == s->rank || (born__shape_count(z->dim, z->rank, &n) && n == 1 && z->rank + s->rank <= 1);
-        for (int d = 0; same && d < z->rank && d < s->rank; d++) same = z->dim[d] == s->dim[d];
+        bool same = z->rank == s->rank, one = z->rank + s->rank == 1;      /* [] and [1] are one element each */
+        for (int d = 0; same && d < z->rank; d++) same = z->dim[d] == s->dim[d];
+        if (one) same = (z->rank == 1 ? z->dim[0] : s->dim[0]) == 1;
         if (!same)
             return born__infer_fail(f, BORN_SHAPE, "scale %s and zero point %s differ in shape", born__infer_shape(f, 1),
                                     born__infer_shape(f, 2));
