@@ -1,6 +1,6 @@
 /* Reference kernel of deform_conv (Dai et al. 2017; with masks Zhu et al. 2018): a convolution whose taps are moved by
-   learned offsets and read bilinearly. The chain of a result runs over kernel positions, then the group's channels, as in
-   conv; each term's left factor is the interpolated value times the mask, rounded. Offsets are data: any float. */
+   learned offsets and read bilinearly. The chain of a result runs over kernel positions, then the group's channels, as
+   in conv; each term's left factor is the interpolated value times the mask, rounded. Offsets are data: any float. */
 #include <math.h>
 
 #include "ops/conv_window.h"

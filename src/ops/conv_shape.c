@@ -83,8 +83,8 @@ born_status born__conv_transpose_window(born_window *w, const born_conv_transpos
         } else {
             w->out[at] = full - w->pad[at] - w->pad_end[at];
         }
-        BORN_FAIL_IF(w->out[at] < 0 || w->out[at] > (int64_t)1 << 60, err, BORN_SHAPE, "%s: axis %d would have size %lld",
-                     op, i + 2, (long long)w->out[at]);
+        BORN_FAIL_IF(w->out[at] < 0 || w->out[at] > (int64_t)1 << 60, err, BORN_SHAPE,
+                     "%s: axis %d would have size %lld", op, i + 2, (long long)w->out[at]);
     }
     return BORN_OK;
 }
@@ -97,8 +97,8 @@ born_status born__shape_conv_transpose(born_infer *f)
     int64_t channels;
     BORN_TRY(born__conv_transpose_window(&win, a, x, w, f->op->name, f->err));
     if (w->dim[0] != x->dim[1] || x->dim[1] % a->group != 0)
-        return born__infer_fail(f, BORN_SHAPE, "x has %lld channels, w takes %lld, in %lld groups", (long long)x->dim[1],
-                                (long long)w->dim[0], (long long)a->group);
+        return born__infer_fail(f, BORN_SHAPE, "x has %lld channels, w takes %lld, in %lld groups",
+                                (long long)x->dim[1], (long long)w->dim[0], (long long)a->group);
     if (!born__mul_i64(w->dim[1], a->group, &channels))
         return born__infer_fail(f, BORN_RANGE, "too many result channels");
     set_result(f, &win, channels);

@@ -30,7 +30,8 @@ born_status born__window_lists(born_window *w, const born_window_attrs *a, const
     if (!weight) {
         BORN_FAIL_IF(a->kernel.count == 0, err, BORN_INVALID, "%s: no kernel_shape", op);
     } else {
-        BORN_FAIL_IF(weight->rank != x->rank, err, BORN_SHAPE, "%s: w has rank %d, x rank %d", op, weight->rank, x->rank);
+        BORN_FAIL_IF(weight->rank != x->rank, err, BORN_SHAPE, "%s: w has rank %d, x rank %d", op, weight->rank,
+                     x->rank);
     }
     BORN_TRY(take(w->kernel, &a->kernel, n, "kernel_shape", op, err));
     BORN_TRY(take(w->stride, &a->strides, n, "strides", op, err));

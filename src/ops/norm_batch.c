@@ -1,6 +1,6 @@
-/* Reference kernel of batch_norm (Ioffe and Szegedy 2015). One multiplier scale / sqrt(var + epsilon) is made per channel
-   in scratch; then y = (x - mean) * multiplier + bias, each rounded. In training mode mean and variance come from the
-   batch: of each batch entry's plane the row sum of reduce.h, the entries joined as a chain. */
+/* Reference kernel of batch_norm (Ioffe and Szegedy 2015). One multiplier scale / sqrt(var + epsilon) is made per
+   channel in scratch; then y = (x - mean) * multiplier + bias, each rounded. In training mode mean and variance come
+   from the batch: of each batch entry's plane the row sum of reduce.h, the entries joined as a chain. */
 #include <math.h>
 
 #include "ops/norm_job.h"

@@ -28,8 +28,13 @@ born_status born__ref_lrn(born_call *c, const born_exec *x)
     const born_lrn_attrs *a = BORN_ATTRS_OF(lrn, c);
     const born_view *v = &c->in[0], *y = &c->out[0];
     int size = born__elem_size(v);
-    local_job j = { .x = v, .y = y, .before = (a->size - 1) / 2, .after = a->size / 2, .alpha = a->alpha / (double)a->size,
-                    .beta = a->beta, .bias = a->bias };
+    local_job j = { .x = v,
+                    .y = y,
+                    .before = (a->size - 1) / 2,
+                    .after = a->size / 2,
+                    .alpha = a->alpha / (double)a->size,
+                    .beta = a->beta,
+                    .bias = a->bias };
     if (born__view_count(v) == 0) return BORN_OK;
     void (*planes)(void *, int64_t, int64_t) = BORN_PICK_FLOAT(v->dtype, local_planes);
     if (!planes) return born__no_body(c, x);

@@ -6,8 +6,8 @@ static born_status check_channels(born_infer *f, int first, int last, int64_t ch
 {
     for (int i = first; i <= last; i++)
         if (f->in[i].rank != 1 || f->in[i].dim[0] != channels)
-            return born__infer_fail(f, BORN_SHAPE, "operand %d is %s where [%lld] is needed", i, born__infer_shape(f, i),
-                                    (long long)channels);
+            return born__infer_fail(f, BORN_SHAPE, "operand %d is %s where [%lld] is needed", i,
+                                    born__infer_shape(f, i), (long long)channels);
     return BORN_OK;
 }
 
@@ -57,8 +57,8 @@ born_status born__shape_group_norm(born_infer *f)
     for (int i = 1; i < 3; i++) {
         const born_view *v = &f->in[i];
         if (v->rank != 1 || (v->dim[0] != x->dim[1] && v->dim[0] != a->num_groups))
-            return born__infer_fail(f, BORN_SHAPE, "operand %d is %s where [%lld] is needed", i, born__infer_shape(f, i),
-                                    (long long)x->dim[1]);
+            return born__infer_fail(f, BORN_SHAPE, "operand %d is %s where [%lld] is needed", i,
+                                    born__infer_shape(f, i), (long long)x->dim[1]);
     }
     return BORN_OK;
 }
@@ -70,8 +70,8 @@ static born_status check_broadcast(born_infer *f, int i)
     bool fits = v->rank <= x->rank;
     for (int d = 0; fits && d < v->rank; d++) fits = v->dim[d] == 1 || v->dim[d] == x->dim[d + x->rank - v->rank];
     if (!fits)
-        return born__infer_fail(f, BORN_SHAPE, "operand %d, %s, is not broadcastable to x, %s", i, born__infer_shape(f, i),
-                                born__infer_shape(f, 0));
+        return born__infer_fail(f, BORN_SHAPE, "operand %d, %s, is not broadcastable to x, %s", i,
+                                born__infer_shape(f, i), born__infer_shape(f, 0));
     return BORN_OK;
 }
 
@@ -127,7 +127,8 @@ born_status born__shape_lp_norm(born_infer *f) { return axis_shape(f, BORN_ATTRS
 
 born_status born__shape_lrn(born_infer *f)
 {
-    if (f->in[0].rank < 2) return born__infer_fail(f, BORN_SHAPE, "x has rank %d where [N, C, ...] is needed", f->in[0].rank);
+    if (f->in[0].rank < 2)
+        return born__infer_fail(f, BORN_SHAPE, "x has rank %d where [N, C, ...] is needed", f->in[0].rank);
     born__out_like(f, 0, &f->in[0]);
     return BORN_OK;
 }

@@ -1,6 +1,6 @@
-/* Reference kernels of softmax, log_softmax, hardmax and lp_norm: all work along one axis. Over the last axis the sum is
-   that of a row (reduce.h); over another one it is a chain in index order, cut every 1,024 terms, many columns at once.
-   Which of the two follows from the axis alone, never from strides or sizes. */
+/* Reference kernels of softmax, log_softmax, hardmax and lp_norm: all work along one axis. Over the last axis the sum
+   is that of a row (reduce.h); over another one it is a chain in index order, cut every 1,024 terms, many columns at
+   once. Which of the two follows from the axis alone, never from strides or sizes. */
 #include <math.h>
 
 #include "ops/lane1.h"

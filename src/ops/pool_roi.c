@@ -1,6 +1,6 @@
-/* Reference kernels of max_roi_pool (Girshick 2015) and roi_align (He et al. 2017). Regions are data: coordinates may be
-   any float, image numbers any integer. Image numbers are checked, coordinates are limited before they become integers,
-   and a region so large that its sampling grid would be absurd is refused. */
+/* Reference kernels of max_roi_pool (Girshick 2015) and roi_align (He et al. 2017). Regions are data: coordinates may
+   be any float, image numbers any integer. Image numbers are checked, coordinates are limited before they become
+   integers, and a region so large that its sampling grid would be absurd is refused. */
 #include <math.h>
 
 #include "ops/ref.h"
@@ -63,7 +63,8 @@ born_status born__ref_roi_align(born_call *c, const born_exec *x)
     if (!fits || !rows) return born__no_body(c, x);
     for (int64_t r = 0; r < n; r++) {
         BORN_TRY(check_image(c, x, r, (double)born__at_i64(j.image, r)));
-        BORN_FAIL_IF(!fits(&j, r), x->err, BORN_RANGE, "%s: region %lld is far larger than x", c->op->name, (long long)r);
+        BORN_FAIL_IF(!fits(&j, r), x->err, BORN_RANGE, "%s: region %lld is far larger than x", c->op->name,
+                     (long long)r);
     }
     born__exec_for(x, n * j.x->dim[1], 1, rows, &j);
     return BORN_OK;

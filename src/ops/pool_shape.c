@@ -40,8 +40,8 @@ born_status born__shape_global_pool(born_infer *f)
 {
     const born_view *x = &f->in[0];
     if (x->rank < 2 || x->rank > 5)
-        return born__infer_fail(f, BORN_SHAPE, "x has rank %d where 2 to 5 ([N, C] and up to 3 spatial axes) are handled",
-                                x->rank);
+        return born__infer_fail(f, BORN_SHAPE,
+                                "x has rank %d where 2 to 5 ([N, C] and up to 3 spatial axes) are handled", x->rank);
     born__out_like(f, 0, x);
     for (int i = 2; i < x->rank && f->out_count > 0; i++) f->out[0].dim[i] = 1;
     return BORN_OK;
@@ -113,7 +113,8 @@ born_status born__shape_roi_align(born_infer *f)
     const born_roi_align_attrs *a = BORN_ATTRS_OF(roi_align, f);
     const born_view *x = &f->in[0], *r = &f->in[1], *b = &f->in[2];
     if (x->rank != 4 || r->rank != 2 || r->dim[1] != 4 || b->rank != 1 || b->dim[0] != r->dim[0])
-        return born__infer_fail(f, BORN_SHAPE, "x is %s, regions %s, images %s where [N,C,H,W], [R,4] and [R] are needed",
+        return born__infer_fail(f, BORN_SHAPE,
+                                "x is %s, regions %s, images %s where [N,C,H,W], [R,4] and [R] are needed",
                                 born__infer_shape(f, 0), born__infer_shape(f, 1), born__infer_shape(f, 2));
     const int64_t dim[4] = { r->dim[0], x->dim[1], a->output_height, a->output_width };
     born__out_set(f, 0, x->dtype, 4, dim);

@@ -1,6 +1,7 @@
 /* Rules and reference kernels of grid_sample and affine_grid (Jaderberg et al. 2015, spatial transformers). A point's
-   taps are found once per axis and serve all channels. Coordinates are data: any float, NaN included; each becomes a tap
-   inside the image or none. Interpolation is done in f64, the last axis innermost, each product and sum rounded. */
+   taps are found once per axis and serve all channels. Coordinates are data: any float, NaN included; each becomes a
+   tap inside the image or none. Interpolation is done in f64, the last axis innermost, each product and sum rounded.
+   */
 #include <math.h>
 
 #include "ops/ref.h"
@@ -95,9 +96,9 @@ born_status born__shape_grid_sample(born_infer *f)
     const born_view *x = &f->in[0], *g = &f->in[1];
     int r = x->rank - 2;
     if (r < 1 || r > 3 || g->rank != x->rank || g->dim[g->rank - 1] != r || g->dim[0] != x->dim[0])
-        return born__infer_fail(f, BORN_SHAPE,
-                                "x is %s, grid %s where [N,C,in...] and [N,out...,r] with 1 to 3 spatial axes are needed",
-                                born__infer_shape(f, 0), born__infer_shape(f, 1));
+        return born__infer_fail(
+            f, BORN_SHAPE, "x is %s, grid %s where [N,C,in...] and [N,out...,r] with 1 to 3 spatial axes are needed",
+            born__infer_shape(f, 0), born__infer_shape(f, 1));
     if (!born__dtype_is(g->dtype, BORN_DT_FLOAT))
         return born__infer_fail(f, BORN_DTYPE, "the grid cannot be %s", born_dtype_name(g->dtype));
     int64_t dim[BORN_MAX_RANK] = { x->dim[0], x->dim[1] };
@@ -127,9 +128,12 @@ born_status born__shape_affine_grid(born_infer *f)
     int64_t size[BORN_MAX_RANK], n, dim[BORN_MAX_RANK];
     BORN_TRY(born__host_i64(f, 1, size, BORN_MAX_RANK, &n));
     int64_t r = n - 2;
-    if ((r != 2 && r != 3) || theta->rank != 3 || theta->dim[0] != size[0] || theta->dim[1] != r || theta->dim[2] != r + 1)
-        return born__infer_fail(f, BORN_SHAPE, "theta is %s, the size has %lld numbers, where [N,r,r+1] and r+2 (r 2 or 3) "
-                                "are needed", born__infer_shape(f, 0), (long long)n);
+    if ((r != 2 && r != 3) || theta->rank != 3 || theta->dim[0] != size[0] || theta->dim[1] != r ||
+        theta->dim[2] != r + 1)
+        return born__infer_fail(f, BORN_SHAPE,
+                                "theta is %s, the size has %lld numbers, where [N,r,r+1] and r+2 (r 2 or 3) "
+                                "are needed",
+                                born__infer_shape(f, 0), (long long)n);
     for (int i = 0; i <= r; i++) {
         dim[i] = i == 0 ? size[0] : size[i + 1];
         if (dim[i] < 0) return born__infer_fail(f, BORN_SHAPE, "size[%d] = %lld", i, (long long)dim[i]);

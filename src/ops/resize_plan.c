@@ -1,6 +1,6 @@
 /* Resize without pixels: sizes, scales and taps (resize_plan.h), after the ONNX operator of that name. Coordinates are
-   computed in f32, as the runtimes do whose models we read, weights in f64. Antialiasing stretches the filter by 1 / scale
-   (as Pillow does); cubic weights are Keys' (1981). */
+   computed in f32, as the runtimes do whose models we read, weights in f64. Antialiasing stretches the filter by 1 /
+   scale (as Pillow does); cubic weights are Keys' (1981). */
 #include "ops/resize_plan.h"
 
 #include <math.h>
@@ -31,12 +31,14 @@ static born_status read_region(born_infer *f, const int *list, int count, born_r
     if (!given(f, 1)) return born__infer_fail(f, BORN_INVALID, "tf_crop_and_resize needs a region");
     BORN_TRY(born__host_f64(f, 1, roi, 2 * BORN_MAX_RANK, &n));
     if (n != 2 * count)
-        return born__infer_fail(f, BORN_SHAPE, "the region has %lld numbers where %d are needed", (long long)n, 2 * count);
+        return born__infer_fail(f, BORN_SHAPE, "the region has %lld numbers where %d are needed", (long long)n,
+                                2 * count);
     for (int i = 0; i < count; i++) {
         born_resize_axis *x = &p->axis[list[i]];
         x->start = roi[i];
         x->end = roi[count + i];
-        if (!isfinite(x->start) || !isfinite(x->end)) return born__infer_fail(f, BORN_INVALID, "the region is not finite");
+        if (!isfinite(x->start) || !isfinite(x->end))
+            return born__infer_fail(f, BORN_INVALID, "the region is not finite");
     }
     return BORN_OK;
 }

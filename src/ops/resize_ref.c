@@ -1,7 +1,8 @@
 /* Rule and reference kernel of resize. Each resampled axis has a table of taps (byte offset and weight) in scratch. A
-   result is a sum over the taps of all resampled axes: the last of them innermost, each product and sum rounded (no FMA).
-   Results are made 64 at a time along one axis: an axis that is not resampled and dense (channels, in the channels-last
-   layout), so that all 64 share their taps, else the last one. The choice does not change what is computed. */
+   result is a sum over the taps of all resampled axes: the last of them innermost, each product and sum rounded (no
+   FMA). Results are made 64 at a time along one axis: an axis that is not resampled and dense (channels, in the
+   channels-last layout), so that all 64 share their taps, else the last one. The choice does not change what is
+   computed. */
 #include <math.h>
 
 #include "ops/resize_plan.h"

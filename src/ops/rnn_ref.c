@@ -96,8 +96,9 @@ static bool take(size_t *total, int64_t rows, int64_t cols, size_t size, size_t 
 {
     size_t n;
     *at = *total;
-    bool fits = (uint64_t)rows <= SIZE_MAX && (uint64_t)cols <= SIZE_MAX && born__mul_size((size_t)rows, (size_t)cols, &n) &&
-                born__mul_size(n, size, &n) && born__add_size(n, 63, &n) && born__add_size(*total, n & ~(size_t)63, total);
+    bool fits = (uint64_t)rows <= SIZE_MAX && (uint64_t)cols <= SIZE_MAX &&
+                born__mul_size((size_t)rows, (size_t)cols, &n) && born__mul_size(n, size, &n) &&
+                born__add_size(n, 63, &n) && born__add_size(*total, n & ~(size_t)63, total);
     return fits;
 }
 

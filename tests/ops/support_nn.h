@@ -6,8 +6,8 @@
 
 /* Fractions in about [-1.4, 1.4] with full mantissas. */
 born_view nn_noise(born_dtype t, int rank, const int64_t *dim);
-/* Runs the op; CHECKs that it succeeds and that strides and threads leave every bit as it is. `host` operands (bit mask)
-   stay dense. */
+/* Runs the op; CHECKs that it succeeds and that strides and threads leave every bit as it is. `host` operands (bit
+   mask) stay dense. */
 bool nn_run(const char *what, born_op_id op, const void *attrs, const born_view *in, int in_count, uint32_t host,
             born_view *out, int out_count);
 /* The value that element `at` must have. */

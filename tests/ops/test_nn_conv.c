@@ -94,7 +94,8 @@ static void conv_one(born_dtype t, int n, int64_t i, bool transposed)
         list(&a.strides, c.stride, n);
         list(&a.pads, c.pad, 2 * n);
         list(&a.dilations, c.dilation, n);
-        CHECK(nn_run(what, BORN_OP_CONV_TRANSPOSE, &a, ops, 3, 0, &out, 1) && nn_close(what, &out, want_transpose, &c, 0));
+        CHECK(nn_run(what, BORN_OP_CONV_TRANSPOSE, &a, ops, 3, 0, &out, 1) &&
+              nn_close(what, &out, want_transpose, &c, 0));
         return;
     }
     born_conv_attrs a = { .group = g[0] };
@@ -149,7 +150,8 @@ TEST(conv_keeps_the_order_of_terms)
                 chain = fmaf((float)NN_AT(&in[0], 0, ch, h, w), (float)NN_AT(&in[1], m, ch, kh, kw), chain);
             }
             float want = (total + chain) + (float)tensor_at(&in[2], m);
-            if (!CHECK_MSG((float)NN_AT(&out, 0, m, p / 5, p % 5) == want, "result %lld %lld", (long long)m, (long long)p))
+            if (!CHECK_MSG((float)NN_AT(&out, 0, m, p / 5, p % 5) == want, "result %lld %lld", (long long)m,
+                           (long long)p))
                 break;
         }
     calls_free();

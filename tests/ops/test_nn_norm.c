@@ -72,7 +72,8 @@ TEST(layer_norm_equals_the_formula)
     for (int axis = 0; axis < 3; axis++)
         for (int t = 0; t < 2; t++) {
             born_dtype dt = t ? BORN_F64 : BORN_F32;
-            born_view in[3] = { nn_noise(dt, DIMS(3, 4, 70)), nn_noise(dt, DIMS(4, 70)), nn_noise(dt, DIMS(4, 1)) }, out[3];
+            born_view in[3] = { nn_noise(dt, DIMS(3, 4, 70)), nn_noise(dt, DIMS(4, 70)), nn_noise(dt, DIMS(4, 1)) },
+                      out[3];
             born_layer_norm_attrs a = { .axis = axis - 3, .epsilon = 0.01 };
             norm_case c = { .x = &in[0], .scale = &in[1], .bias = &in[2], .axis = axis, .epsilon = 0.01 };
             CHECK(nn_run("layer_norm", BORN_OP_LAYER_NORM, &a, in, 3, 0, out, 3) &&
@@ -90,7 +91,8 @@ TEST(layer_norm_equals_the_formula)
 
 TEST(instance_and_group_norm_equal_the_formula)
 {
-    born_view in[3] = { nn_noise(BORN_F32, DIMS(2, 6, 5, 7)), nn_noise(BORN_F32, DIMS(6)), nn_noise(BORN_F32, DIMS(6)) };
+    born_view in[3] = { nn_noise(BORN_F32, DIMS(2, 6, 5, 7)), nn_noise(BORN_F32, DIMS(6)),
+                        nn_noise(BORN_F32, DIMS(6)) };
     born_view out;
     norm_case c = { .x = &in[0], .scale = &in[1], .bias = &in[2], .axis = 2, .per_channel = true, .epsilon = 1e-5 };
     CHECK(nn_run("instance_norm", BORN_OP_INSTANCE_NORM, NULL, in, 3, 0, &out, 1) &&
@@ -174,7 +176,9 @@ TEST(batch_norm_equals_the_formula)
                   nn_close("batch_norm", out, want_batch, &c, 2e-5));
             double mean, var;
             batch_stats(&in[0], channels - 1, &mean, &var);
-            if (training) CHECK(fabs(tensor_at(&out[2], channels - 1) - (tensor_at(&in[4], channels - 1) * 0.9 + var * 0.1)) < 1e-5);
+            if (training)
+                CHECK(fabs(tensor_at(&out[2], channels - 1) - (tensor_at(&in[4], channels - 1) * 0.9 + var * 0.1)) <
+                      1e-5);
             calls_free();
         }
 }
@@ -223,7 +227,8 @@ TEST(softmax_and_its_kin_equal_their_formulas)
                       nn_close("lp_norm", &out, want_axis, &c, tolerance));
             }
             c.kind = 4;
-            CHECK(nn_run("hardmax", BORN_OP_HARDMAX, &s, &x, 1, 0, &out, 1) && nn_close("hardmax", &out, want_axis, &c, 0));
+            CHECK(nn_run("hardmax", BORN_OP_HARDMAX, &s, &x, 1, 0, &out, 1) &&
+                  nn_close("hardmax", &out, want_axis, &c, 0));
             calls_free();
         }
 }
@@ -280,7 +285,8 @@ TEST(lrn_equals_the_formula)
 
 TEST(norms_refuse_what_does_not_fit)
 {
-    born_view x = tensor_zeros(BORN_F32, DIMS(2, 6, 4)), five = tensor_zeros(BORN_F32, DIMS(5)), six = tensor_zeros(BORN_F32, DIMS(6));
+    born_view x = tensor_zeros(BORN_F32, DIMS(2, 6, 4)), five = tensor_zeros(BORN_F32, DIMS(5)),
+              six = tensor_zeros(BORN_F32, DIMS(6));
     born_view in[5] = { x, five, six, six, six };
     born_group_norm_attrs g = { .num_groups = 4 };
     born_layer_norm_attrs l = { .axis = 3 };

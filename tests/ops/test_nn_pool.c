@@ -82,7 +82,8 @@ static void pool_one(int n, int64_t i, bool ceil)
     SET_ATTRS(m, c, ceil);
     SET_ATTRS(a, c, ceil);
     SET_ATTRS(l, c, ceil);
-    if (!CHECK(nn_run("max_pool", BORN_OP_MAX_POOL, &m, &x, 1, 0, out, 2) && nn_close("max_pool", out, want_pool, &c, 0)))
+    if (!CHECK(nn_run("max_pool", BORN_OP_MAX_POOL, &m, &x, 1, 0, out, 2) &&
+               nn_close("max_pool", out, want_pool, &c, 0)))
         return;
     for (int64_t e = 0; e < born__view_count(&out[0]); e++) {
         int64_t at = (int64_t)tensor_at(&out[1], e);
@@ -97,7 +98,8 @@ static void pool_one(int n, int64_t i, bool ceil)
     c.kind = KIND_LP;
     for (l.p = 1; l.p <= 3; l.p++) {
         c.p = (double)l.p;
-        CHECK(nn_run("lp_pool", BORN_OP_LP_POOL, &l, &x, 1, 0, out, 1) && nn_close("lp_pool", out, want_pool, &c, 1e-5));
+        CHECK(nn_run("lp_pool", BORN_OP_LP_POOL, &l, &x, 1, 0, out, 1) &&
+              nn_close("lp_pool", out, want_pool, &c, 1e-5));
     }
 }
 

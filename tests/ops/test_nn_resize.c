@@ -46,7 +46,10 @@ static double sample(const resize_case *c, const int64_t *at, int d)
     if (c->scale[d] == 1 && c->out[d] == n) return sample(c, i, d + 1);
     double p = source(c, d, at[d]), sum = 0, total = 0;
     if (c->mode == 0) {
-        double q = c->nearest == 0 ? ceil(p - 0.5) : c->nearest == 1 ? floor(p + 0.5) : c->nearest == 2 ? floor(p) : ceil(p);
+        double q = c->nearest == 0   ? ceil(p - 0.5)
+                   : c->nearest == 1 ? floor(p + 0.5)
+                   : c->nearest == 2 ? floor(p)
+                                     : ceil(p);
         i[d] = q < 0 ? 0 : q >= (double)n ? n - 1 : (int64_t)q;
         return sample(c, i, d + 1);
     }
@@ -113,7 +116,9 @@ TEST(resize_gives_the_same_bits_channels_last)
             memcpy(tensor_address(&last, i), tensor_address(&in[0], i), 4);
         born_view y = tensor_zeros(BORN_F32, 4, out.dim), ops[3] = { last, in[1], in[2] };
         born__view_channels_last(&y);
-        born_call c = { .op = &born__ops[BORN_OP_RESIZE], .attrs = &a, .in_count = 3, .out_count = 1, .in = ops, .out = &y };
+        born_call c = {
+            .op = &born__ops[BORN_OP_RESIZE], .attrs = &a, .in_count = 3, .out_count = 1, .in = ops, .out = &y
+        };
         size_t bytes = c.op->scratch(&c);
         born_view room = tensor_zeros(BORN_F64, DIMS((int64_t)bytes / 8 + 1));
         born_exec x = { .scratch = room.data, .scratch_bytes = bytes, .err = &err };
@@ -125,7 +130,8 @@ TEST(resize_gives_the_same_bits_channels_last)
 
 TEST(resize_by_sizes_axes_and_policies)
 {
-    born_view in[4] = { tensor_random(BORN_U8, DIMS(1, 3, 6, 4)), no_tensor, tensor_zeros(BORN_F32, DIMS(0)), LIST(9, 8) };
+    born_view in[4] = { tensor_random(BORN_U8, DIMS(1, 3, 6, 4)), no_tensor, tensor_zeros(BORN_F32, DIMS(0)),
+                        LIST(9, 8) };
     born_view out;
     born_error err = { 0 };
     const int64_t axes[2] = { 2, -1 };
@@ -143,7 +149,8 @@ TEST(resize_by_sizes_axes_and_policies)
     in[2] = tensor_of(BORN_F32, DIMS(3), (double[]){ 1, 1, 2 });
     a = (born_resize_attrs){ .mode = 1 };
     REQUIRE_OK(call_op(BORN_OP_RESIZE, &a, in, 3, &out, 1, &err), &err);
-    CHECK(tensor_at(&out, 0) == 0 && tensor_at(&out, 1) == 64 && tensor_at(&out, 2) == 191 && tensor_at(&out, 3) == 255);
+    CHECK(tensor_at(&out, 0) == 0 && tensor_at(&out, 1) == 64 && tensor_at(&out, 2) == 191 &&
+          tensor_at(&out, 3) == 255);
     in[0] = tensor_of(BORN_BOOL, DIMS(1, 1, 2), (double[]){ 0, 1 });
     CHECK(nn_refused(BORN_OP_RESIZE, &a, in, 3, 1, BORN_DTYPE, "bool"));
     a.mode = 0;
@@ -205,7 +212,8 @@ TEST(grid_sample_of_the_identity_grid)
             int64_t size[5] = { 2, 3, 4, 5, 6 };
             born_view theta = tensor_zeros(BORN_F32, DIMS(2, r, r + 1)), grid, out;
             for (int n = 0; n < 2; n++)
-                for (int k = 0; k < r; k++) born__store_f64(BORN_F32, tensor_address(&theta, (n * r + k) * (r + 1) + k), 1);
+                for (int k = 0; k < r; k++)
+                    born__store_f64(BORN_F32, tensor_address(&theta, (n * r + k) * (r + 1) + k), 1);
             born_affine_grid_attrs ga = { .align_corners = align };
             born_view in[2] = { theta, tensor_list(r + 2, size) };
             REQUIRE(nn_run("affine_grid", BORN_OP_AFFINE_GRID, &ga, in, 2, 2, &grid, 1));

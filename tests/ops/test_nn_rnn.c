@@ -1,5 +1,5 @@
-/* rnn, gru and lstm against their equations in f64, over directions, layouts, lengths and options; streams fed a step at
-   a time; and what must be refused. */
+/* rnn, gru and lstm against their equations in f64, over directions, layouts, lengths and options; streams fed a step
+   at a time; and what must be refused. */
 #include <math.h>
 
 #include "../harness.h"
@@ -84,7 +84,8 @@ static bool check_sequence(const rnn_case *c, const born_view *out, int64_t d, i
     }
     for (int64_t s = 0; s < c->steps; s++) {
         int64_t t = s < length && back ? length - 1 - s : s;
-        for (int64_t k = 0; k < c->inputs; k++) x[k] = c->batch_first ? NN_AT(&c->in[0], b, t, k) : NN_AT(&c->in[0], t, b, k);
+        for (int64_t k = 0; k < c->inputs; k++)
+            x[k] = c->batch_first ? NN_AT(&c->in[0], b, t, k) : NN_AT(&c->in[0], t, b, k);
         if (s < length) cell(c, d, x, h, state);
         for (int64_t k = 0; k < c->hidden; k++) {
             double got = c->batch_first ? NN_AT(&out[0], b, t, d, k) : NN_AT(&out[0], t, d, b, k);
@@ -155,15 +156,26 @@ static void rnn_one(rnn_case c, born_dtype t, unsigned what)
     calls_free();
 }
 
-static const struct { born_op_id op; int gates; } kinds[3] = { { BORN_OP_RNN, 1 }, { BORN_OP_GRU, 3 }, { BORN_OP_LSTM, 4 } };
+static const struct {
+    born_op_id op;
+    int gates;
+} kinds[3] = { { BORN_OP_RNN, 1 }, { BORN_OP_GRU, 3 }, { BORN_OP_LSTM, 4 } };
 
 TEST(recurrences_equal_their_equations)
 {
     for (int k = 0; k < 3; k++)
         for (unsigned i = 0; i < 48; i++) {
-            rnn_case c = { .op = kinds[k].op, .gates = kinds[k].gates, .steps = i % 3 == 0 ? 1 : 5, .batch = i % 5 == 0 ? 1 : 3,
-                           .inputs = 7, .hidden = i % 2 ? 5 : 20, .directions = i % 4 == 3 ? 2 : 1, .reverse = i % 4 == 2,
-                           .batch_first = i % 7 > 3, .linear_before_reset = i % 2 == 0, .input_forget = i % 11 == 5,
+            rnn_case c = { .op = kinds[k].op,
+                           .gates = kinds[k].gates,
+                           .steps = i % 3 == 0 ? 1 : 5,
+                           .batch = i % 5 == 0 ? 1 : 3,
+                           .inputs = 7,
+                           .hidden = i % 2 ? 5 : 20,
+                           .directions = i % 4 == 3 ? 2 : 1,
+                           .reverse = i % 4 == 2,
+                           .batch_first = i % 7 > 3,
+                           .linear_before_reset = i % 2 == 0,
+                           .input_forget = i % 11 == 5,
                            .clip = i % 13 == 7 ? 0.5 : 0 };
             rnn_one(c, i % 6 == 5 ? BORN_F64 : BORN_F32, i % 16);
         }
@@ -198,10 +210,11 @@ TEST(recurrences_stream)
 
 TEST(recurrences_name_their_activations)
 {
-    static const char *const names[] = { "Tanh", "sigmoid", "RELU", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh",
-                                         "HardSigmoid", "Elu", "Softsign", "Softplus" };
-    born_view in[3] = { tensor_of(BORN_F64, DIMS(1, 1, 1), (double[]){ -0.7 }), tensor_of(BORN_F64, DIMS(1, 1, 1), (double[]){ 1 }),
-                        tensor_zeros(BORN_F64, DIMS(1, 1, 1)) };
+    static const char *const names[] = { "Tanh",      "sigmoid",         "RELU",       "Affine",
+                                         "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid",
+                                         "Elu",       "Softsign",        "Softplus" };
+    born_view in[3] = { tensor_of(BORN_F64, DIMS(1, 1, 1), (double[]){ -0.7 }),
+                        tensor_of(BORN_F64, DIMS(1, 1, 1), (double[]){ 1 }), tensor_zeros(BORN_F64, DIMS(1, 1, 1)) };
     const double x = -0.7;
     const double want[] = { tanh(x), sigmoid(x), 0, 0.3 * x + 0.9, 0.3 * x, 0, 0.3 * tanh(0.9 * x), 0.3 * x + 0.9,
                             0.3 * expm1(x), x / (1 + fabs(x)), log1p(exp(x)) };
@@ -210,7 +223,9 @@ TEST(recurrences_name_their_activations)
     born_error err = { 0 };
     for (int i = 0; i < 11; i++) {
         born_str name = { names[i], strlen(names[i]) };
-        born_rnn_attrs a = { .activations = { &name, 1 }, .activation_alpha = { &alpha, 1 }, .activation_beta = { &beta, 1 } };
+        born_rnn_attrs a = { .activations = { &name, 1 },
+                             .activation_alpha = { &alpha, 1 },
+                             .activation_beta = { &beta, 1 } };
         REQUIRE_OK(call_op(BORN_OP_RNN, &a, in, 3, out, 2, &err), &err);
         CHECK_MSG(fabs(tensor_at(&out[0], 0) - want[i]) < 1e-6, "%s gave %g", names[i], tensor_at(&out[0], 0));
     }
@@ -233,8 +248,13 @@ TEST(recurrences_take_odd_lengths_and_empty_sizes)
     CHECK(tensor_at(&out[0], 0) == 0 && tensor_at(&out[1], 0) == tensor_at(&c.in[5], 0));
     for (int k = 0; k < 3; k++)
         for (int zero = 0; zero < 4; zero++) {
-            rnn_case z = { .op = kinds[k].op, .gates = kinds[k].gates, .steps = zero == 0 ? 0 : 2, .batch = zero == 1 ? 0 : 2,
-                           .inputs = zero == 2 ? 0 : 3, .hidden = zero == 3 ? 0 : 4, .directions = 2 };
+            rnn_case z = { .op = kinds[k].op,
+                           .gates = kinds[k].gates,
+                           .steps = zero == 0 ? 0 : 2,
+                           .batch = zero == 1 ? 0 : 2,
+                           .inputs = zero == 2 ? 0 : 3,
+                           .hidden = zero == 3 ? 0 : 4,
+                           .directions = 2 };
             operands(&z, BORN_F32, 5);
             all_attrs a = attributes(&z);
             CHECK_OK(call_op(z.op, &a, z.in, given_count(&z), out, z.gates == 4 ? 3 : 2, &err), &err);
