@@ -139,6 +139,10 @@ BORN_OP1(sigmoid, FLT)
 BORN_OP1(relu, NUM)
 #define born_relu(x) BORN_SEL(NUM, born_relu, x)
 
+/// max(x, 0) squared; NaN stays. So et al., 2021 (Primer). x: any float. Equals torch.relu(x) ** 2.
+BORN_OP1(squared_relu, FLT)
+#define born_squared_relu(x) BORN_SEL(FLT, born_squared_relu, x)
+
 /// x, or alpha * x below 0. x: any float. Attributes: `alpha`, default 0.01. Equals torch.leaky_relu, ONNX
 /// LeakyRelu.
 BORN_OP1A(leaky_relu, FLT, leaky_relu)
