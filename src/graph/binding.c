@@ -346,6 +346,12 @@ static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t
         born__error_prefix(err, "node '%s'", node_label(n));
         return st;
     }
+    for (int i = 0; i < n->out_count; i++) {
+        int64_t bytes = born__view_bytes(&out[i]); /* views too: what reads them would take as long as what they stand for */
+        BORN_FAIL_IF(bytes < 0 || (uint64_t)bytes > f->session->max_bytes, err, BORN_NOMEM,
+                     "node '%s': its result is %lld bytes, above max_bytes of %zu", node_label(n), (long long)bytes,
+                     f->session->max_bytes);
+    }
     if (s->host_node[node]) return bind_host_node(f, b, n, in, out, shares, k, err);
     if (shares && n->in[0] >= 0) {
         int64_t offset = out[0].offset;

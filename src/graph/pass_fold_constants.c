@@ -106,6 +106,10 @@ static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out
     size_t need = 0, at[MAX_OPERANDS];
     born_error ignored;
 
+    for (int i = 0; i < n->in_count; i++) { /* a splat may stand for more than could ever be walked over */
+        int64_t bytes = in[i].dtype ? born__view_bytes(&in[i]) : 0;
+        if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
+    }
     for (int i = 0; i < n->out_count; i++) {
         int64_t bytes = born__view_bytes(&out[i]);
         if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
@@ -180,6 +184,10 @@ static born_status visit(fold *f, int32_t k)
     memset(out, 0, sizeof out[0] * (size_t)n->out_count);
     if (born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, &shares, &ignored) != BORN_OK) return BORN_OK;
     if (n->op->props & (BORN_P_EFFECT | BORN_P_EXTENT)) exact = false;
+    for (int i = 0; i < n->out_count; i++) { /* a fill may describe more than a run is allowed: let the plan refuse it */
+        int64_t bytes = born__view_bytes(&out[i]);
+        if (bytes < 0 || (uint64_t)bytes / 2 > f->e->ctx->max_bytes) return BORN_OK;
+    }
     bool constant = all_constant(f, n), meta = exact && (n->op->props & BORN_P_META);
     if (exact && (constant || meta) && !(n->op->props & BORN_P_EFFECT)) {
         bool done = constant && born__pattern(BORN_PATTERN_SPLAT, n->op->id) ? fold_splat(f, n, in, out)
