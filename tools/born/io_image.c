@@ -20,6 +20,7 @@ typedef struct picture {
     unsigned char *rgb;         /* [height, width, 3] */
 } picture;
 
+#if defined(BORN_HAVE_PNG) || defined(BORN_HAVE_JPEG)
 static born_status room(picture *p, uint64_t w, uint64_t h, size_t max_bytes, born_error *err)
 {
     if (!w || !h || w > MAX_SIDE || h > MAX_SIDE || (max_bytes && w * h * 3 > max_bytes))
@@ -30,6 +31,7 @@ static born_status room(picture *p, uint64_t w, uint64_t h, size_t max_bytes, bo
     p->rgb = malloc((size_t)(w * h * 3));
     return p->rgb ? BORN_OK : cli_error(err, BORN_NOMEM, "out of memory");
 }
+#endif
 
 #if defined(BORN_HAVE_PNG)
 static born_status decode_png(const unsigned char *bytes, size_t n, size_t max_bytes, picture *p, born_error *err)
@@ -162,7 +164,7 @@ static float *scaled(const picture *p, int64_t h, int64_t w)
 {
     size_t n = (size_t)(p->height * p->width * 3), mid_n = (size_t)(h * p->width * 3), out_n = (size_t)(h * w * 3);
     int most = 2 * MAX_SIDE;
-    float *full = malloc(n * sizeof *full), *mid = malloc(mid_n * sizeof *mid), *out = malloc(out_n * sizeof *out);
+    float *full = calloc(n, sizeof *full), *mid = malloc(mid_n * sizeof *mid), *out = malloc(out_n * sizeof *out);
     float *row = malloc((size_t)most * sizeof *row);
 
     if (full && mid && out && row) {
