@@ -85,8 +85,8 @@ def compile_one(cc, std, body, folder):
     path = os.path.join(folder, "t.c")
     with open(path, "w") as f:
         f.write(FRAME % body)
-    run = [cc, "-std=" + std, "-Wall", "-Wextra", "-Werror", "-fno-diagnostics-show-option", "-I" + os.path.join(SOURCE, "include"),
-           "-fsyntax-only", path]
+    run = [cc, "-std=" + std, "-Wall", "-Wextra", "-Werror", "-fno-diagnostics-show-option",
+           "-I" + os.path.join(SOURCE, "include"), "-fsyntax-only", path]
     return subprocess.run(run, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
 
 
@@ -97,7 +97,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for cc in [c for c in ("gcc", "clang-14", "clang") if shutil.which(c)]:
-            for std in ("c11", "c17"):
+            for std in ("c11", "c17") if cc == "gcc" else ("c17",):
                 for body in GOOD:
                     r = compile_one(cc, std, body, folder)
                     if r.returncode:
