@@ -1,13 +1,13 @@
 /* group_query_attention: GroupQueryAttention of com.microsoft. Operands q k v past_k past_v lengths total cos sin
    positions added sink; results y present_k present_v. lengths[b] + 1 tokens are in the cache after this call, the new
-   ones last, so rows of one batch may be of different lengths; keys and values go to the present ones first and are read
-   from there. q may hold k and v behind its heads. */
+   ones last, so rows of one batch may be of different lengths; keys and values go to the present ones first and are
+   read from there. q may hold k and v behind its heads. */
 #include <math.h>
 
 #include "ops/attention.h"
 
 typedef struct gqa {
-    int64_t B, Hq, Hk, T, D, past, cache, R;    /* T new tokens; past, cache: room in past and present; R: rotated part */
+    int64_t B, Hq, Hk, T, D, past, cache;       /* T new tokens; past, cache: room in past and present */
     born_attn_side q, k, v;
 } gqa;
 
@@ -16,7 +16,8 @@ static bool gqa_read(const born_view *in, int count, const born_group_attention_
     const born_view *q = &in[0];
     bool has_k = count > 1 && in[1].dtype != BORN_DTYPE_NONE, has_v = count > 2 && in[2].dtype != BORN_DTYPE_NONE;
     int64_t heads;
-    if (q->rank != 3 || a->num_heads <= 0 || a->kv_num_heads <= 0 || a->num_heads % a->kv_num_heads != 0 || has_k != has_v)
+    if (q->rank != 3 || a->num_heads <= 0 || a->kv_num_heads <= 0 || a->num_heads % a->kv_num_heads != 0 ||
+        has_k != has_v)
         return false;
     *g = (gqa){ .B = q->dim[0], .Hq = a->num_heads, .Hk = a->kv_num_heads, .T = q->dim[1] };
     heads = has_k ? g->Hq : g->Hq + 2 * g->Hk;
@@ -46,7 +47,8 @@ static born_status past_rule(born_infer *f, gqa *g)
         return born__infer_fail(f, BORN_INVALID, "past key and past value go together");
     for (int i = 3; i <= 4 && born__infer_has(f, 3); i++) {
         const born_view *p = &f->in[i];
-        if (p->rank != 4 || p->dim[0] != g->B || p->dim[1] != g->Hk || p->dim[3] != g->D || p->dim[2] != f->in[3].dim[2])
+        if (p->rank != 4 || p->dim[0] != g->B || p->dim[1] != g->Hk || p->dim[3] != g->D ||
+            p->dim[2] != f->in[3].dim[2])
             return born__infer_fail(f, BORN_SHAPE, "past %s does not fit", born__infer_shape(f, i));
         g->past = p->dim[2];
     }
@@ -105,15 +107,14 @@ born_status born__shape_group_query_attention(born_infer *f)
 static size_t floats(int64_t a, int64_t b, int64_t c, int64_t d)
 {
     size_t n = sizeof(float);
-    bool ok = born__mul_size(n, (size_t)a, &n) && born__mul_size(n, (size_t)b, &n) && born__mul_size(n, (size_t)c, &n) &&
-              born__mul_size(n, (size_t)d, &n) && born__add_size(n, 63, &n);
+    bool ok = born__mul_size(n, (size_t)a, &n) && born__mul_size(n, (size_t)b, &n) &&
+              born__mul_size(n, (size_t)c, &n) && born__mul_size(n, (size_t)d, &n) && born__add_size(n, 63, &n);
     return ok ? n & ~(size_t)63 : SIZE_MAX;
 }
 
-static int64_t cache_length(const born_call *c, const gqa *g)
+static int64_t cache_length(const born_call *c)
 {
     int64_t total = born__at_i64(&c->in[6], 0), past = born__has(c, 3) ? c->in[3].dim[2] : 0;
-    (void)g;
     return past > total ? past : total;
 }
 
@@ -121,7 +122,7 @@ size_t born__scratch_group_query_attention(const born_call *c)
 {
     gqa g;
     if (!gqa_read(c->in, c->in_count, BORN_ATTRS_OF(group_attention, c), &g)) return 0;
-    size_t q = floats(g.B, g.Hq, g.T, g.D), kv = floats(g.B, g.Hk, cache_length(c, &g), g.D), n;
+    size_t q = floats(g.B, g.Hq, g.T, g.D), kv = floats(g.B, g.Hk, cache_length(c), g.D), n;
     bool ok = q != SIZE_MAX && kv != SIZE_MAX && born__add_size(kv, kv, &n) && born__add_size(n, q, &n);
     return ok ? n : SIZE_MAX;
 }
@@ -222,7 +223,7 @@ born_status born__ref_group_query_attention(born_call *c, const born_exec *x)
     if (!gqa_read(c->in, c->in_count, t, &g))
         return born__fail(x->err, BORN_INTERNAL, "group_query_attention: shapes changed");
     if (born__has(c, 3)) g.past = c->in[3].dim[2];
-    g.cache = cache_length(c, &g);
+    g.cache = cache_length(c);
     if (g.B == 0 || g.T == 0 || g.D == 0) return BORN_OK;
     BORN_TRY(check_lengths(c, &g, x));
     char *scratch = x->scratch;
@@ -238,9 +239,23 @@ born_status born__ref_group_query_attention(born_call *c, const born_exec *x)
     move_all(&j, &g.k, &k, g.Hk, true, t->do_rotary);
     move_all(&j, &g.v, &v, g.Hk, true, false);
     bool first = born__at_i64(&c->in[6], 0) == g.T;
-    born_attn a = { .B = g.B, .Hq = g.Hq, .Hk = g.Hk, .Tq = g.T, .D = g.D, .Dv = g.D, .T = g.cache, .q = q, .k = k,
-                    .v = v, .softcap = (float)t->softcap, .causal = true, .left = t->local_window > 0 ? t->local_window - 1 : -1,
-                    .right = -1, .valid = &c->in[5], .valid_add = 1, .offset_by_valid = !first,
+    born_attn a = { .B = g.B,
+                    .Hq = g.Hq,
+                    .Hk = g.Hk,
+                    .Tq = g.T,
+                    .D = g.D,
+                    .Dv = g.D,
+                    .T = g.cache,
+                    .q = q,
+                    .k = k,
+                    .v = v,
+                    .softcap = (float)t->softcap,
+                    .causal = true,
+                    .left = t->local_window > 0 ? t->local_window - 1 : -1,
+                    .right = -1,
+                    .valid = &c->in[5],
+                    .valid_add = 1,
+                    .offset_by_valid = !first,
                     .smooth = t->smooth_softmax == 1 };
     a.scale = t->scale != 0 ? (float)t->scale : 1.0f / sqrtf((float)g.D);
     a.y = born__attn_side3(&c->out[0], g.Hq);

@@ -1,6 +1,6 @@
 /* multi_head_attention: MultiHeadAttention of com.microsoft. Operands q k v bias mask added past_k past_v past_length
-   cache_indirection; results y present_k present_v scores. q is [B, Tq, C], or [B, T, H, 3, D] with k and v inside; k is
-   [B, T, C], or [B, T, H, 2, D] with v inside, or [B, H, T, D]. A bias is added to copies in scratch. */
+   cache_indirection; results y present_k present_v scores. q is [B, Tq, C], or [B, T, H, 3, D] with k and v inside; k
+   is [B, T, C], or [B, T, H, 2, D] with v inside, or [B, H, T, D]. A bias is added to copies in scratch. */
 #include <math.h>
 
 #include "ops/attention_ms.h"
@@ -68,7 +68,8 @@ static born_status past_rule(born_infer *f, mha *m)
     bool fits = k->rank == 4 && v->rank == 4 && k->dim[0] == m->B && k->dim[1] == m->H && k->dim[3] == m->D &&
                 v->dim[0] == m->B && v->dim[1] == m->H && v->dim[2] == k->dim[2] && v->dim[3] == m->Dv;
     if (!fits)
-        return born__infer_fail(f, BORN_SHAPE, "past %s and %s do not fit", born__infer_shape(f, 6), born__infer_shape(f, 7));
+        return born__infer_fail(f, BORN_SHAPE, "past %s and %s do not fit", born__infer_shape(f, 6),
+                                born__infer_shape(f, 7));
     m->past = k->dim[2];
     return BORN_OK;
 }
@@ -82,8 +83,8 @@ born_status born__shape_multi_head_attention(born_infer *f)
         return born__infer_fail(f, BORN_UNSUPPORTED, "shared past buffers and beams are not supported");
     if (!mha_read(f->in, f->in_count, a->num_heads, &m) || !born__mul_i64(m.H, m.Dv, &width) ||
         !born__add_i64(m.D, m.D, &cols) || !born__mul_i64(m.H, cols, &cols) || !born__add_i64(cols, width, &cols))
-        return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: q %s, k %s, v %s, %lld heads", born__infer_shape(f, 0),
-                                born__infer_has(f, 1) ? born__infer_shape(f, 1) : "none",
+        return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: q %s, k %s, v %s, %lld heads",
+                                born__infer_shape(f, 0), born__infer_has(f, 1) ? born__infer_shape(f, 1) : "none",
                                 born__infer_has(f, 2) ? born__infer_shape(f, 2) : "none", (long long)a->num_heads);
     BORN_TRY(past_rule(f, &m));
     if (born__infer_has(f, 3) && !(f->in[3].rank == 1 && f->in[3].dim[0] == cols))
@@ -105,8 +106,9 @@ size_t born__scratch_multi_head_attention(const born_call *c)
     mha m;
     if (!born__has(c, 3) || !mha_read(c->in, c->in_count, BORN_ATTRS_OF(packed_attention, c)->num_heads, &m)) return 0;
     size_t q = (size_t)m.Tq, k = (size_t)m.Tk, n = sizeof(float);
-    bool ok = born__mul_size(q, (size_t)m.D, &q) && born__mul_size(k, (size_t)m.D + (size_t)m.Dv, &k) && born__add_size(q, k, &q) &&
-              born__mul_size(n, (size_t)m.B, &n) && born__mul_size(n, (size_t)m.H, &n) && born__mul_size(n, q, &n);
+    bool ok = born__mul_size(q, (size_t)m.D, &q) && born__mul_size(k, (size_t)m.D + (size_t)m.Dv, &k) &&
+              born__add_size(q, k, &q) && born__mul_size(n, (size_t)m.B, &n) && born__mul_size(n, (size_t)m.H, &n) &&
+              born__mul_size(n, q, &n);
     return ok ? n : SIZE_MAX;
 }
 
@@ -139,9 +141,23 @@ born_status born__ref_multi_head_attention(born_call *c, const born_exec *x)
     }
     bool old = born__has(c, 6);
     if (old) m.past = c->in[6].dim[2];
-    born_attn a = { .B = m.B, .Hq = m.H, .Hk = m.H, .Tq = m.Tq, .D = m.D, .Dv = m.Dv, .past = m.past,
-                    .T = m.past + m.Tk, .q = m.q, .k = m.k, .v = m.v, .causal = t->unidirectional, .left = -1,
-                    .right = -1, .offset = m.past + m.Tk - m.Tq, .fill = (float)t->mask_filter_value, .scores_mode = 3 };
+    born_attn a = { .B = m.B,
+                    .Hq = m.H,
+                    .Hk = m.H,
+                    .Tq = m.Tq,
+                    .D = m.D,
+                    .Dv = m.Dv,
+                    .past = m.past,
+                    .T = m.past + m.Tk,
+                    .q = m.q,
+                    .k = m.k,
+                    .v = m.v,
+                    .causal = t->unidirectional,
+                    .left = -1,
+                    .right = -1,
+                    .offset = m.past + m.Tk - m.Tq,
+                    .fill = (float)t->mask_filter_value,
+                    .scores_mode = 3 };
     a.scale = t->scale != 0 ? (float)t->scale : 1.0f / sqrtf((float)m.D);
     a.y = born__attn_side3(&c->out[0], m.H);
     if (old) {

@@ -192,7 +192,8 @@ static void swiglu_run(void *ctx, char *const *p, const int64_t *step, int64_t n
 {
     float alpha = *(const float *)ctx;
     for (int64_t i = 0; i < n; i++) {
-        float a = *(const float *)(const void *)(p[1] + i * step[1]), b = *(const float *)(const void *)(p[2] + i * step[2]);
+        float a = *(const float *)(const void *)(p[1] + i * step[1]),
+              b = *(const float *)(const void *)(p[2] + i * step[2]);
         *(float *)(void *)(p[0] + i * step[0]) = a * sigmoid_f32(alpha * a) * b;
     }
 }

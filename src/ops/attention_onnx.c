@@ -46,8 +46,8 @@ static born_status past_rule(born_infer *f, attn_dims *s)
     bool fits = k->rank == 4 && v->rank == 4 && k->dim[0] == s->B && k->dim[1] == s->Hk && k->dim[3] == s->D &&
                 v->dim[0] == s->B && v->dim[1] == s->Hk && v->dim[2] == k->dim[2] && v->dim[3] == s->Dv;
     if (!fits)
-        return born__infer_fail(f, BORN_SHAPE, "past key %s or past value %s does not fit key %s", born__infer_shape(f, 4),
-                                born__infer_shape(f, 5), born__infer_shape(f, 1));
+        return born__infer_fail(f, BORN_SHAPE, "past key %s or past value %s does not fit key %s",
+                                born__infer_shape(f, 4), born__infer_shape(f, 5), born__infer_shape(f, 1));
     s->past = k->dim[2];
     return BORN_OK;
 }
@@ -69,11 +69,13 @@ born_status born__shape_attention(born_infer *f)
             return born__infer_fail(f, BORN_DTYPE, "the mask is %s, neither bool nor %s", born_dtype_name(t),
                                     born_dtype_name(f->in[0].dtype));
         if (!born__attn_mask_fits(&f->in[3], s.B, s.Hq, s.Tq, T, true))
-            return born__infer_fail(f, BORN_SHAPE, "mask %s does not fit [%lld,%lld,%lld,%lld]", born__infer_shape(f, 3),
-                                    (long long)s.B, (long long)s.Hq, (long long)s.Tq, (long long)T);
+            return born__infer_fail(f, BORN_SHAPE, "mask %s does not fit [%lld,%lld,%lld,%lld]",
+                                    born__infer_shape(f, 3), (long long)s.B, (long long)s.Hq, (long long)s.Tq,
+                                    (long long)T);
     }
     if (born__infer_has(f, 6) && !(f->in[6].rank == 1 && f->in[6].dim[0] == s.B))
-        return born__infer_fail(f, BORN_SHAPE, "valid lengths %s are not [%lld]", born__infer_shape(f, 6), (long long)s.B);
+        return born__infer_fail(f, BORN_SHAPE, "valid lengths %s are not [%lld]", born__infer_shape(f, 6),
+                                (long long)s.B);
     int64_t y4[4] = { s.B, s.Hq, s.Tq, s.Dv }, y3[3] = { s.B, s.Tq, 0 };
     if (!born__mul_i64(s.Hq, s.Dv, &y3[2])) return born__infer_fail(f, BORN_RANGE, "the result is too large");
     born__out_set(f, 0, f->in[0].dtype, f->in[0].rank, f->in[0].rank == 4 ? y4 : y3);

@@ -10,13 +10,15 @@ typedef struct packed_dims { int64_t B, Tq, C, N, H, qk, v, past, D, Dv; } packe
 
 static bool packed_sizes(const born_view *x, const born_view *w, const born_packed_attention_attrs *a, packed_dims *s)
 {
-    if (x->rank != 3 || w->rank != 2 || x->dim[2] != w->dim[0] || a->num_heads <= 0 || w->dim[1] > (int64_t)1 << 40) return false;
+    if (x->rank != 3 || w->rank != 2 || x->dim[2] != w->dim[0] || a->num_heads <= 0 || w->dim[1] > (int64_t)1 << 40)
+        return false;
     *s = (packed_dims){ .B = x->dim[0], .Tq = x->dim[1], .C = x->dim[2], .N = w->dim[1], .H = a->num_heads };
     if (a->qkv_hidden_sizes.count == 3) {
         const int64_t *h = a->qkv_hidden_sizes.v;
         s->qk = h[0];
         s->v = h[2];
-        if (h[0] != h[1] || h[0] <= 0 || h[2] <= 0 || h[0] > s->N || h[2] > s->N || 2 * h[0] + h[2] != s->N) return false;
+        if (h[0] != h[1] || h[0] <= 0 || h[2] <= 0 || h[0] > s->N || h[2] > s->N || 2 * h[0] + h[2] != s->N)
+            return false;
     } else {
         if (a->qkv_hidden_sizes.count != 0 || s->N % 3 != 0 || s->N == 0) return false;
         s->qk = s->v = s->N / 3;
@@ -78,8 +80,8 @@ born_status born__shape_packed_attention(born_infer *f)
     if (a->do_rotary || a->share_buffer || born__infer_has(f, 6))
         return born__infer_fail(f, BORN_UNSUPPORTED, "do_rotary and shared past buffers are not supported");
     if (!packed_sizes(&f->in[0], &f->in[1], a, &s))
-        return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: x %s, weights %s, %lld heads", born__infer_shape(f, 0),
-                                born__infer_shape(f, 1), (long long)a->num_heads);
+        return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: x %s, weights %s, %lld heads",
+                                born__infer_shape(f, 0), born__infer_shape(f, 1), (long long)a->num_heads);
     if (born__infer_has(f, 2) && !(f->in[2].rank == 1 && f->in[2].dim[0] == s.N))
         return born__infer_fail(f, BORN_SHAPE, "bias %s is not [%lld]", born__infer_shape(f, 2), (long long)s.N);
     bool keeps = born__infer_has(f, 4) || f->out_count > 1;

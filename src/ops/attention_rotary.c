@@ -1,5 +1,6 @@
 /* Rotary position embedding (Su et al., "RoFormer", 2021), with the operands of ONNX and those of com.microsoft. Each
-   pair (x1, x2) becomes (cos x1 - sin x2, sin x1 + cos x2), every step rounded; elements behind rotary_dim are copied. */
+   pair (x1, x2) becomes (cos x1 - sin x2, sin x1 + cos x2), every step rounded; elements behind rotary_dim are copied.
+   */
 #include "ops/attention.h"
 
 typedef struct rotary {
@@ -74,7 +75,8 @@ static born_status check_positions(const rotary *r, const born_call *c, const bo
     if (!r->ids) return BORN_OK;
     int64_t n = r->from_first ? 1 : r->B * r->T;
     for (int64_t i = 0; i < n && r->T > 0; i++) {
-        int64_t p = position(r, i / r->T, r->from_first ? 0 : i % r->T), last = r->from_first ? r->angles - r->T : r->angles - 1;
+        int64_t p = position(r, i / r->T, r->from_first ? 0 : i % r->T),
+                last = r->from_first ? r->angles - r->T : r->angles - 1;
         BORN_FAIL_IF(p < 0 || p > last, x->err, BORN_RANGE, "%s: position %lld is outside [0,%lld]", c->op->name,
                      (long long)p, (long long)last);
     }
@@ -114,7 +116,9 @@ static void rotary_part(void *ctx, int64_t begin, int64_t end)
 
 static born_status rotary_run(born_call *c, const born_exec *x, int cos, int ids)
 {
-    rotary r = { .x = &c->in[0], .cos = &c->in[cos], .sin = &c->in[cos + 1], .ids = born__has(c, ids) ? &c->in[ids] : NULL };
+    rotary r = {
+        .x = &c->in[0], .cos = &c->in[cos], .sin = &c->in[cos + 1], .ids = born__has(c, ids) ? &c->in[ids] : NULL
+    };
     if (!rotary_sizes(&r, BORN_ATTRS_OF(rotary, c)) || !rotary_angles(&r))
         return born__fail(x->err, BORN_INTERNAL, "%s: shapes changed", c->op->name);
     BORN_TRY(check_positions(&r, c, x));

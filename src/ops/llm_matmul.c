@@ -31,7 +31,8 @@ typedef struct fused {
     const born_view *y;
 } fused;
 
-/* The first dim moved behind the other leading dims, then the last two swapped, as asked; rank 1 made a row or column. */
+/* The first dim moved behind the other leading dims, then the last two swapped, as asked; rank 1 made a row or column.
+   */
 static born_view fused_operand(const born_view *v, bool batch, bool swap, bool left)
 {
     born_view r = *v;

@@ -66,7 +66,8 @@ static born_status skip_rule(born_infer *f, int beta, int bias)
     bool fits = s->rank <= x->rank && born__broadcast(dim, &rank, s->dim, s->rank);
     for (int d = 0; fits && d < rank; d++) fits = dim[d] == x->dim[d];
     if (!fits)
-        return born__infer_fail(f, BORN_SHAPE, "skip %s does not fit x %s", born__infer_shape(f, 1), born__infer_shape(f, 0));
+        return born__infer_fail(f, BORN_SHAPE, "skip %s does not fit x %s", born__infer_shape(f, 1),
+                                born__infer_shape(f, 0));
     int64_t C = x->dim[x->rank - 1];
     BORN_TRY(vector_rule(f, 2, C));
     if (beta > 0) BORN_TRY(vector_rule(f, beta, C));
@@ -155,8 +156,8 @@ born_status born__shape_embed_layer_norm(born_infer *f)
     for (int i = 2; i <= 6; i++)
         if (i != 4 && !born__infer_has(f, i)) return born__infer_fail(f, BORN_INVALID, "operand %d is missing", i);
     if (f->in[0].rank != 2 || f->in[2].rank != 2 || f->in[3].rank != 2)
-        return born__infer_fail(f, BORN_SHAPE, "ids %s, words %s and positions %s must have rank 2", born__infer_shape(f, 0),
-                                born__infer_shape(f, 2), born__infer_shape(f, 3));
+        return born__infer_fail(f, BORN_SHAPE, "ids %s, words %s and positions %s must have rank 2",
+                                born__infer_shape(f, 0), born__infer_shape(f, 2), born__infer_shape(f, 3));
     int64_t B = f->in[0].dim[0], T = f->in[0].dim[1], C = f->in[2].dim[1];
     if (f->in[3].dim[1] != C || (born__infer_has(f, 4) && !(f->in[4].rank == 2 && f->in[4].dim[1] == C)))
         return born__infer_fail(f, BORN_SHAPE, "the embeddings differ in width");
@@ -188,8 +189,8 @@ static born_status check_ids(const born_view *v, int64_t rows, const char *what,
     for (int64_t b = 0; v && b < v->dim[0]; b++)
         for (int64_t t = 0; t < v->dim[1]; t++) {
             int64_t id = id_at(v, b, t);
-            BORN_FAIL_IF(id < 0 || id >= rows, x->err, BORN_RANGE, "embed_layer_norm: %s %lld is outside [0,%lld)", what,
-                         (long long)id, (long long)rows);
+            BORN_FAIL_IF(id < 0 || id >= rows, x->err, BORN_RANGE, "embed_layer_norm: %s %lld is outside [0,%lld)",
+                         what, (long long)id, (long long)rows);
         }
     return BORN_OK;
 }

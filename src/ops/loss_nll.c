@@ -17,7 +17,8 @@ static born_status loss_rule(born_infer *f)
         return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: x %s, targets %s", born__infer_shape(f, 0),
                                 born__infer_shape(f, 1));
     if (born__infer_has(f, 2) && !(f->in[2].rank == 1 && f->in[2].dim[0] == x->dim[1]))
-        return born__infer_fail(f, BORN_SHAPE, "weights %s are not [%lld]", born__infer_shape(f, 2), (long long)x->dim[1]);
+        return born__infer_fail(f, BORN_SHAPE, "weights %s are not [%lld]", born__infer_shape(f, 2),
+                                (long long)x->dim[1]);
     bool none = BORN_ATTRS_OF(loss, f)->reduction == REDUCE_NONE;
     born__out_set(f, 0, x->dtype, none ? t->rank : 0, t->dim);
     return BORN_OK;

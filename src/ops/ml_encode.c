@@ -76,10 +76,11 @@ born_status born__shape_scaler(born_infer *f)
     const born_scaler_attrs *a = BORN_ATTRS_OF(scaler, f);
     const born_view *x = &f->in[0];
     int64_t columns = x->rank > 0 ? x->dim[x->rank - 1] : 1;
-    bool fits = (a->scale.count <= 1 || a->scale.count == columns) && (a->offset.count <= 1 || a->offset.count == columns);
+    bool fits =
+        (a->scale.count <= 1 || a->scale.count == columns) && (a->offset.count <= 1 || a->offset.count == columns);
     if (!fits)
-        return born__infer_fail(f, BORN_INVALID, "%lld scales and %lld offsets for %lld columns", (long long)a->scale.count,
-                                (long long)a->offset.count, (long long)columns);
+        return born__infer_fail(f, BORN_INVALID, "%lld scales and %lld offsets for %lld columns",
+                                (long long)a->scale.count, (long long)a->offset.count, (long long)columns);
     born__out_set(f, 0, BORN_F32, x->rank, x->dim);
     return BORN_OK;
 }
@@ -153,7 +154,12 @@ born_status born__ref_normalizer(born_call *c, const born_exec *x)
 /* ---- label_encoder ---- */
 
 /* One list of keys or values: integers, floats or a tensor. */
-typedef struct label_list { born_dtype dtype; born_ints ints; born_floats floats; const born_array *tensor; } label_list;
+typedef struct label_list {
+    born_dtype dtype;
+    born_ints ints;
+    born_floats floats;
+    const born_array *tensor;
+} label_list;
 
 static label_list list_of(born_ints ints, born_floats floats, const born_array *tensor)
 {
@@ -199,7 +205,12 @@ born_status born__shape_label_encoder(born_infer *f)
     return BORN_OK;
 }
 
-typedef struct label_job { label_list keys, values; born_dtype y; const born_label_encoder_attrs *a; int size; } label_job;
+typedef struct label_job {
+    label_list keys, values;
+    born_dtype y;
+    const born_label_encoder_attrs *a;
+    int size;
+} label_job;
 
 /* Bits decide for integers; numbers, and NaN for NaN, for floats. */
 static bool same_label(born_dtype t, const void *a, const void *b, int size)
@@ -219,7 +230,9 @@ static void label_run(void *ctx, char *const *p, const int64_t *step, int64_t n)
         char *y = p[0] + i * step[0];
         if (k >= 0) memcpy(y, list_at(&j->values, k), (size_t)value_size);
         else if (j->a->default_tensor) memcpy(y, j->a->default_tensor->data, (size_t)value_size);
-        else born__store_f64(j->y, y, born__dtype_is(j->y, BORN_DT_FLOAT) ? j->a->default_float : (double)j->a->default_int);
+        else
+            born__store_f64(j->y, y,
+                            born__dtype_is(j->y, BORN_DT_FLOAT) ? j->a->default_float : (double)j->a->default_int);
     }
 }
 

@@ -58,7 +58,8 @@ static double number(born_floats v, const born_array *t, int64_t i)
 static int64_t number_count(born_floats v, const born_array *t)
 {
     int64_t n = v.count;
-    if (t && (!born__shape_count(t->shape.dim, t->shape.rank, &n) || !born__dtype_is(t->dtype, BORN_DT_FLOAT))) return -1;
+    if (t && (!born__shape_count(t->shape.dim, t->shape.rank, &n) || !born__dtype_is(t->dtype, BORN_DT_FLOAT)))
+        return -1;
     return n;
 }
 
@@ -223,7 +224,8 @@ born_status born__forest_make(born_forest *f, const born_tree_votes *t, int64_t 
     f->roots = 0;
     for (int64_t i = 0; i < f->nodes; i++) {
         if (w.parents[i] != 0) continue;
-        BORN_FAIL_IF(!take_root(t, &w, i), err, BORN_INVALID, "%s: tree %lld has two roots", op, (long long)t->tree.v[i]);
+        BORN_FAIL_IF(!take_root(t, &w, i), err, BORN_INVALID, "%s: tree %lld has two roots", op,
+                     (long long)t->tree.v[i]);
         f->root[f->roots++] = (int32_t)i;
     }
     for (int64_t i = 0; i < f->nodes; i++)
@@ -255,10 +257,11 @@ static born_status check_lengths_5(const born_tree_ensemble_attrs *a, const char
     int64_t n = a->nodes_featureids.count, leaves = a->leaf_targetids.count;
     BORN_FAIL_IF(n > MOST || leaves > MOST || a->tree_roots.count > MOST, err, BORN_RANGE, "%s: too many nodes", op);
     bool same = a->nodes_truenodeids.count == n && a->nodes_falsenodeids.count == n && a->nodes_trueleafs.count == n &&
-                a->nodes_falseleafs.count == n && array_count(a->nodes_modes) == n && array_count(a->nodes_splits) == n &&
-                (a->nodes_missing.count == 0 || a->nodes_missing.count == n);
+                a->nodes_falseleafs.count == n && array_count(a->nodes_modes) == n &&
+                array_count(a->nodes_splits) == n && (a->nodes_missing.count == 0 || a->nodes_missing.count == n);
     BORN_FAIL_IF(!same || n == 0, err, BORN_INVALID, "%s: the nodes_ arrays differ in length or are empty", op);
-    BORN_FAIL_IF(array_count(a->leaf_weights) != leaves, err, BORN_INVALID, "%s: the leaf_ arrays differ in length", op);
+    BORN_FAIL_IF(array_count(a->leaf_weights) != leaves, err, BORN_INVALID, "%s: the leaf_ arrays differ in length",
+                 op);
     bool types = a->nodes_modes->dtype == BORN_U8 && born__dtype_is(a->nodes_splits->dtype, BORN_DT_FLOAT) &&
                  (!a->leaf_weights || born__dtype_is(a->leaf_weights->dtype, BORN_DT_FLOAT)) &&
                  (!a->membership_values || born__dtype_is(a->membership_values->dtype, BORN_DT_FLOAT));
@@ -288,10 +291,12 @@ static born_status read_node_5(const born_tree_ensemble_attrs *a, born_forest *f
     *n = (born_tree_node){ .value = number((born_floats){ 0 }, a->nodes_splits, i),
                            .mode = ((const uint8_t *)a->nodes_modes->data)[i],
                            .missing_yes = a->nodes_missing.count > 0 && a->nodes_missing.v[i] != 0 };
-    BORN_FAIL_IF(n->mode > BORN_BRANCH_MEMBER, err, BORN_INVALID, "%s: node %lld has mode %d", op, (long long)i, n->mode);
+    BORN_FAIL_IF(n->mode > BORN_BRANCH_MEMBER, err, BORN_INVALID, "%s: node %lld has mode %d", op, (long long)i,
+                 n->mode);
     int64_t feature = a->nodes_featureids.v[i];
     BORN_FAIL_IF(feature < 0 || feature >= features || feature > INT32_MAX, err, BORN_RANGE,
-                 "%s: node %lld asks for feature %lld of %lld", op, (long long)i, (long long)feature, (long long)features);
+                 "%s: node %lld asks for feature %lld of %lld", op, (long long)i, (long long)feature,
+                 (long long)features);
     n->feature = (int32_t)feature;
     BORN_TRY(child_5(f, interior, a->nodes_truenodeids.v[i], a->nodes_trueleafs.v[i] != 0, &yes, op, err));
     BORN_TRY(child_5(f, interior, a->nodes_falsenodeids.v[i], a->nodes_falseleafs.v[i] != 0, &no, op, err));
@@ -327,8 +332,8 @@ born_status born__forest_make_5(born_forest *f, const born_tree_ensemble_attrs *
     }
     for (int64_t i = 0; i < f->roots; i++) {
         int64_t r = a->tree_roots.v[i];
-        BORN_FAIL_IF(r < 0 || r >= interior || w.parents[r] != 0, err, BORN_INVALID, "%s: node %lld cannot be a root", op,
-                     (long long)r);
+        BORN_FAIL_IF(r < 0 || r >= interior || w.parents[r] != 0, err, BORN_INVALID, "%s: node %lld cannot be a root",
+                     op, (long long)r);
         f->root[i] = (int32_t)r;
     }
     return BORN_OK;

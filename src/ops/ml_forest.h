@@ -1,6 +1,6 @@
-/* Ensembles of decision trees in one form, made from the attribute arrays of the three ONNX operators. Making one checks
-   everything: lengths, ids, features, children, that no node has two parents and that no walk can go in circles. Shape
-   rules make one to check; kernels make one in scratch and walk it. */
+/* Ensembles of decision trees in one form, made from the attribute arrays of the three ONNX operators. Making one
+   checks everything: lengths, ids, features, children, that no node has two parents and that no walk can go in circles.
+   Shape rules make one to check; kernels make one in scratch and walk it. */
 #ifndef BORN_OPS_ML_FOREST_H
 #define BORN_OPS_ML_FOREST_H
 #include "ops/ref.h"

@@ -34,7 +34,8 @@ static void softmax(born_dtype t, char *p, int64_t step, int64_t n, bool keep_ze
 
 void born__post_transform(born_post post, born_dtype t, char *p, int64_t step, int64_t n)
 {
-    if (post == BORN_POST_SOFTMAX || post == BORN_POST_SOFTMAX_ZERO) softmax(t, p, step, n, post == BORN_POST_SOFTMAX_ZERO);
+    if (post == BORN_POST_SOFTMAX || post == BORN_POST_SOFTMAX_ZERO)
+        softmax(t, p, step, n, post == BORN_POST_SOFTMAX_ZERO);
     for (int64_t i = 0; i < n && (post == BORN_POST_LOGISTIC || post == BORN_POST_PROBIT); i++) {
         double v = born__load_f64(t, p + i * step);
         born__store_f64(t, p + i * step, post == BORN_POST_LOGISTIC ? born__post_logistic(v) : probit(v));
@@ -53,7 +54,8 @@ born_status born__ml_rows(born_infer *f, int64_t *rows, int64_t *features)
 
 born_status born__ml_labels(born_infer *f, born_ints ints, born_strs strings)
 {
-    if (strings.count > 0) return born__infer_fail(f, BORN_UNSUPPORTED, "class labels that are strings are not supported");
+    if (strings.count > 0)
+        return born__infer_fail(f, BORN_UNSUPPORTED, "class labels that are strings are not supported");
     if (ints.count == 0) return born__infer_fail(f, BORN_INVALID, "no class labels");
     return BORN_OK;
 }

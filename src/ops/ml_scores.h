@@ -3,7 +3,13 @@
 #define BORN_OPS_ML_SCORES_H
 #include "ops/ref.h"
 
-typedef enum born_post { BORN_POST_NONE, BORN_POST_SOFTMAX, BORN_POST_LOGISTIC, BORN_POST_SOFTMAX_ZERO, BORN_POST_PROBIT } born_post;
+typedef enum born_post {
+    BORN_POST_NONE,
+    BORN_POST_SOFTMAX,
+    BORN_POST_LOGISTIC,
+    BORN_POST_SOFTMAX_ZERO,
+    BORN_POST_PROBIT
+} born_post;
 
 double born__post_logistic(double v);
 /* Applies a transform to one row of n scores at p, f32 or f64, `step` bytes apart. */

@@ -23,7 +23,8 @@ static double base_at(born_floats v, const born_array *t, int64_t i)
 static born_status base_rule(born_infer *f, born_floats v, const born_array *t, int64_t a, int64_t b)
 {
     int64_t n = base_count(v, t);
-    if (t && !born__dtype_is(t->dtype, BORN_DT_FLOAT)) return born__infer_fail(f, BORN_DTYPE, "base values are no floats");
+    if (t && !born__dtype_is(t->dtype, BORN_DT_FLOAT))
+        return born__infer_fail(f, BORN_DTYPE, "base values are no floats");
     if (n == 0 || n == a || n == b) return BORN_OK;
     return born__infer_fail(f, BORN_INVALID, "%lld base values where %lld are needed", (long long)n, (long long)a);
 }
@@ -121,7 +122,8 @@ static void tree_rows(void *ctx, int64_t begin, int64_t end)
             best = j->label ? born__ml_argmax(j->score->dtype, p, step, n) : 0;
             born__post_transform(j->post, j->score->dtype, p, step, n);
         }
-        if (j->label && j->label->data) ((int64_t *)(void *)j->label->data)[row * j->label->stride[0]] = j->labels[best];
+        if (j->label && j->label->data)
+            ((int64_t *)(void *)j->label->data)[row * j->label->stride[0]] = j->labels[best];
     }
 }
 

@@ -39,7 +39,10 @@ static inline uint8_t born__requant_u8(const born_requant *q, float v)
 
 /* Operands of one element: kernels. An absent zero point is 0. */
 static inline float born__scale_of(const born_call *c, int i) { return (float)born__at_f64(&c->in[i], 0); }
-static inline int64_t born__zero_of(const born_call *c, int i) { return born__has(c, i) ? born__at_i64(&c->in[i], 0) : 0; }
+static inline int64_t born__zero_of(const born_call *c, int i)
+{
+    return born__has(c, i) ? born__at_i64(&c->in[i], 0) : 0;
+}
 
 /* Shape rules: operand i has one element; an absent one passes where `optional`. */
 born_status born__need_scalar(born_infer *f, int i, bool optional);

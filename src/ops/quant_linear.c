@@ -20,8 +20,8 @@ static born_status scale_rule(born_infer *f, int *axis)
         for (int d = 0; same && d < z->rank; d++) same = z->dim[d] == s->dim[d];
         if (one) same = (z->rank == 1 ? z->dim[0] : s->dim[0]) == 1;
         if (!same)
-            return born__infer_fail(f, BORN_SHAPE, "scale %s and zero point %s differ in shape", born__infer_shape(f, 1),
-                                    born__infer_shape(f, 2));
+            return born__infer_fail(f, BORN_SHAPE, "scale %s and zero point %s differ in shape",
+                                    born__infer_shape(f, 1), born__infer_shape(f, 2));
     }
     if (a->block_size == 0 && born__shape_count(s->dim, s->rank, &n) && n == 1 && s->rank <= 1) return BORN_OK;
     BORN_TRY(born__axis(f, a->axis, x->rank, axis));
@@ -51,7 +51,8 @@ born_status born__shape_quantize_linear(born_infer *f)
     if (a->output_dtype && a->output_dtype != t)
         return born__infer_fail(f, BORN_DTYPE, "output_dtype %s differs from the zero point's %s",
                                 born_dtype_name(a->output_dtype), born_dtype_name(t));
-    if (!born__dtype_is(t, QUANT_16)) return born__infer_fail(f, BORN_UNSUPPORTED, "cannot quantise to %s", born_dtype_name(t));
+    if (!born__dtype_is(t, QUANT_16))
+        return born__infer_fail(f, BORN_UNSUPPORTED, "cannot quantise to %s", born_dtype_name(t));
     born__out_set(f, 0, t, f->in[0].rank, f->in[0].dim);
     return BORN_OK;
 }

@@ -3,7 +3,8 @@
    a finish of the op's own turns the row of sums into results. Rows are independent. */
 #include "ops/quant.h"
 
-/* A matrix operand, or what belongs to its rows or columns: byte steps per leading dim of the result, row and column. */
+/* A matrix operand, or what belongs to its rows or columns: byte steps per leading dim of the result, row and column.
+   */
 typedef struct mm_view { char *p; born_dtype dtype; int64_t lead[BORN_MAX_RANK], row, col; } mm_view;
 
 typedef struct mm_shape {
@@ -89,8 +90,9 @@ static born_status mm_param_rule(born_infer *f, int i, const born_view *v, bool 
     for (int d = 0; fits && d < v->rank; d++)
         fits = p->dim[d] == (d == v->rank - (left ? 1 : 2) ? 1 : v->dim[d]);
     if (fits) return BORN_OK;
-    return born__infer_fail(f, BORN_SHAPE, "operand %d %s fits neither the tensor %s nor its %s", i, born__infer_shape(f, i),
-                            born__shape_text(v->dim, v->rank, (char[96]){ 0 }, 96), left ? "rows" : "columns");
+    return born__infer_fail(f, BORN_SHAPE, "operand %d %s fits neither the tensor %s nor its %s", i,
+                            born__infer_shape(f, i), born__shape_text(v->dim, v->rank, (char[96]){ 0 }, 96),
+                            left ? "rows" : "columns");
 }
 
 typedef struct mm_job mm_job;
@@ -409,7 +411,8 @@ static void finish_qgemm(const mm_job *j, int64_t batch, int64_t m, int32_t *sum
         born_view v = born__view_expand(&j->c->in[6], &like);
         const char *p = v.data + m * v.stride[0] * 4;
         for (int64_t n = 0; n < j->s.N; n++)
-            sums[n] = (int32_t)((uint32_t)sums[n] + (uint32_t)*(const int32_t *)(const void *)(p + n * v.stride[1] * 4));
+            sums[n] =
+                (int32_t)((uint32_t)sums[n] + (uint32_t) * (const int32_t *)(const void *)(p + n * v.stride[1] * 4));
     }
     if (j->y_scale) finish_requant(j, batch, m, sums);
     else finish_float(j, batch, m, sums);

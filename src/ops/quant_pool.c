@@ -128,7 +128,8 @@ born_status born__shape_qlinear_global_average_pool(born_infer *f)
     const born_quant_pool_attrs *a = BORN_ATTRS_OF(quant_pool, f);
     BORN_TRY(pool_params(f));
     int rank = f->in[0].rank, first = a->channels_last ? 1 : 2;
-    if (rank < 3 || rank > 5) return born__infer_fail(f, BORN_SHAPE, "x %s has not 1 to 3 spatial dims", born__infer_shape(f, 0));
+    if (rank < 3 || rank > 5)
+        return born__infer_fail(f, BORN_SHAPE, "x %s has not 1 to 3 spatial dims", born__infer_shape(f, 0));
     born__out_like(f, 0, &f->in[0]);
     for (int d = 0; d < rank - 2 && f->out_count > 0; d++) f->out[0].dim[first + d] = 1;
     return BORN_OK;

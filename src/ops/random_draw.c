@@ -63,7 +63,10 @@ born_status born__shape_random_uniform(born_infer *f)
     const born_random_uniform_attrs *a = BORN_ATTRS_OF(random_uniform, f);
     return shape_from_attrs(f, a->shape, a->dtype);
 }
-born_status born__shape_random_normal_like(born_infer *f) { return shape_like(f, BORN_ATTRS_OF(random_normal, f)->dtype); }
+born_status born__shape_random_normal_like(born_infer *f)
+{
+    return shape_like(f, BORN_ATTRS_OF(random_normal, f)->dtype);
+}
 born_status born__shape_random_uniform_like(born_infer *f)
 {
     return shape_like(f, BORN_ATTRS_OF(random_uniform, f)->dtype);
@@ -97,7 +100,8 @@ static void fill_part(void *ctx, int64_t begin, int64_t end)
     const fill_job *j = ctx;
     int64_t z = born__elem_size(j->y);
     for (int64_t i = begin; i < end; i++)
-        born__store_f64(j->y->dtype, j->y->data + born__offset_of(j->y->dim, j->y->stride, j->y->rank, i) * z, draw(j, i));
+        born__store_f64(j->y->dtype, j->y->data + born__offset_of(j->y->dim, j->y->stride, j->y->rank, i) * z,
+                        draw(j, i));
 }
 
 static born_status fill_run(const born_exec *x, const fill_job *j)
@@ -129,7 +133,8 @@ born_status born__shape_bernoulli(born_infer *f)
 {
     born_dtype t = BORN_ATTRS_OF(random_draw, f)->dtype;
     if (t == BORN_DTYPE_NONE) t = f->in[0].dtype;
-    if (!born__dtype_is(t, BORN_DT_ALL)) return born__infer_fail(f, BORN_DTYPE, "draws cannot be %s", born_dtype_name(t));
+    if (!born__dtype_is(t, BORN_DT_ALL))
+        return born__infer_fail(f, BORN_DTYPE, "draws cannot be %s", born_dtype_name(t));
     BORN_TRY(key_rule(f, 1));
     born__out_set(f, 0, t, f->in[0].rank, f->in[0].dim);
     return BORN_OK;
@@ -164,7 +169,8 @@ born_status born__shape_multinomial(born_infer *f)
     born_dtype t = a->dtype == BORN_DTYPE_NONE ? BORN_I32 : a->dtype;
     if (f->in[0].rank != 2 || f->in[0].dim[1] < 1)
         return born__infer_fail(f, BORN_SHAPE, "x %s is not [B, classes]", born__infer_shape(f, 0));
-    if (t != BORN_I32 && t != BORN_I64) return born__infer_fail(f, BORN_DTYPE, "draws cannot be %s", born_dtype_name(t));
+    if (t != BORN_I32 && t != BORN_I64)
+        return born__infer_fail(f, BORN_DTYPE, "draws cannot be %s", born_dtype_name(t));
     BORN_TRY(key_rule(f, 1));
     born__out_set(f, 0, t, 2, (int64_t[]){ f->in[0].dim[0], a->sample_size });
     return BORN_OK;

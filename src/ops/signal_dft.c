@@ -109,7 +109,8 @@ born_status born__shape_dft(born_infer *f)
     if (a->onesided && complex != a->inverse)
         return born__infer_fail(f, BORN_INVALID, "onesided takes real x forwards and complex x backwards, not %s",
                                 born__infer_shape(f, 0));
-    if (x->dim[axis] > BORN_FFT_MAX) return born__infer_fail(f, BORN_RANGE, "x %s is too long", born__infer_shape(f, 0));
+    if (x->dim[axis] > BORN_FFT_MAX)
+        return born__infer_fail(f, BORN_RANGE, "x %s is too long", born__infer_shape(f, 0));
     int64_t n = dft_length(f->in, f->in_count, axis, a);
     if (n < 1 || n > BORN_FFT_MAX) return born__infer_fail(f, BORN_RANGE, "a transform of length %lld", (long long)n);
     born__out_like(f, 0, x);
@@ -174,7 +175,8 @@ born_status born__shape_stft(born_infer *f)
     if (born__infer_has(f, 2) && f->in[2].dim[0] != length)
         return born__infer_fail(f, BORN_SHAPE, "window %s is not [%lld]", born__infer_shape(f, 2), (long long)length);
     if (length < 1 || length > x->dim[1] || length > BORN_FFT_MAX)
-        return born__infer_fail(f, BORN_RANGE, "frames of %lld in a signal of %lld", (long long)length, (long long)x->dim[1]);
+        return born__infer_fail(f, BORN_RANGE, "frames of %lld in a signal of %lld", (long long)length,
+                                (long long)x->dim[1]);
     if (!a->two_sided && x->dim[2] == 2)
         return born__infer_fail(f, BORN_INVALID, "onesided takes a real signal, not %s", born__infer_shape(f, 0));
     int64_t bins = a->two_sided ? length : length / 2 + 1;

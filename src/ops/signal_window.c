@@ -11,7 +11,8 @@ born_status born__shape_window(born_infer *f)
     BORN_TRY(born__host_i64(f, 0, &n, 1, &count));
     if (count != 1 || n < 0 || n > BORN_FFT_MAX / 2)
         return born__infer_fail(f, BORN_RANGE, "a window of %lld elements", (long long)n);
-    if (!born__dtype_is(t, BORN_DT_NUM)) return born__infer_fail(f, BORN_DTYPE, "a window cannot be %s", born_dtype_name(t));
+    if (!born__dtype_is(t, BORN_DT_NUM))
+        return born__infer_fail(f, BORN_DTYPE, "a window cannot be %s", born_dtype_name(t));
     born__out_set(f, 0, t, 1, &n);
     return BORN_OK;
 }
@@ -59,7 +60,8 @@ born_status born__shape_mel_weight_matrix(born_infer *f)
             !born__dtype_is(f->in[i].dtype, BORN_DT_FLOAT))
             return born__infer_fail(f, BORN_INVALID, "operand %d is no float scalar", i);
     }
-    if (!born__dtype_is(t, BORN_DT_NUM)) return born__infer_fail(f, BORN_DTYPE, "weights cannot be %s", born_dtype_name(t));
+    if (!born__dtype_is(t, BORN_DT_NUM))
+        return born__infer_fail(f, BORN_DTYPE, "weights cannot be %s", born_dtype_name(t));
     born__out_set(f, 0, t, 2, (int64_t[]){ v[1] / 2 + 1, v[0] });
     return BORN_OK;
 }
@@ -75,7 +77,8 @@ born_status born__ref_mel_weight_matrix(born_call *c, const born_exec *x)
 {
     (void)x;
     const born_view *out = &c->out[0];
-    int64_t mels = out->dim[1], bins = out->dim[0], length = born__at_i64(&c->in[1], 0), rate = born__at_i64(&c->in[2], 0);
+    int64_t mels = out->dim[1], bins = out->dim[0], length = born__at_i64(&c->in[1], 0),
+            rate = born__at_i64(&c->in[2], 0);
     double low = 2595.0 * log1p(born__at_f64(&c->in[3], 0) / 700.0) / 2.30258509299404568402;
     double high = 2595.0 * log1p(born__at_f64(&c->in[4], 0) / 700.0) / 2.30258509299404568402;
     double step = (high - low) / (double)(mels + 2);

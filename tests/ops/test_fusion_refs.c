@@ -135,7 +135,8 @@ TEST(attention_threads_and_strides)
     calls_threads(3);
     born_view got = run(&a, t.q, t.k, t.v, no_tensor, no_tensor, no_tensor, NULL);
     CHECK(tensor_same_bits(&want, &got));
-    got = run(&a, tensor_strided(&t.q), tensor_strided(&t.k), tensor_strided(&t.v), no_tensor, no_tensor, no_tensor, NULL);
+    got = run(&a, tensor_strided(&t.q), tensor_strided(&t.k), tensor_strided(&t.v), no_tensor, no_tensor, no_tensor,
+              NULL);
     CHECK(tensor_same_bits(&want, &got));
     calls_threads(1);
     calls_free();
@@ -145,7 +146,8 @@ TEST(attention_threads_and_strides)
 TEST(attention_forms_agree)
 {
     tensors t = make();
-    born_attention_attrs a = { .is_causal = true }, packed = { .is_causal = true, .q_num_heads = HQ, .kv_num_heads = HK };
+    born_attention_attrs a = { .is_causal = true },
+                         packed = { .is_causal = true, .q_num_heads = HQ, .kv_num_heads = HK };
     born_view q = part(&t.q, 0, 40), k = part(&t.k, 0, 40), v = part(&t.v, 0, 40);
     born_view want = run(&a, q, k, v, no_tensor, no_tensor, no_tensor, NULL);
     born_view side[3] = { q, k, v };

@@ -82,8 +82,13 @@ static void check_setup(const char *what, const setup *s)
     int64_t T = s->k.dim[2];
     born_error err = { 0 };
     bool old = s->past > 0;
-    born_view in[7] = { s->q, keys(&s->k, s->past, T), keys(&s->v, s->past, T), s->mask,
-                        old ? keys(&s->k, 0, s->past) : no_tensor, old ? keys(&s->v, 0, s->past) : no_tensor, s->valid };
+    born_view in[7] = { s->q,
+                        keys(&s->k, s->past, T),
+                        keys(&s->v, s->past, T),
+                        s->mask,
+                        old ? keys(&s->k, 0, s->past) : no_tensor,
+                        old ? keys(&s->v, 0, s->past) : no_tensor,
+                        s->valid };
     born_view out[4];
     if (!CHECK_OK(call_op(BORN_OP_ATTENTION, &s->a, in, 7, out, 4, &err), &err)) return;
     for (int64_t n = 0; n < born__view_count(&out[0]); n++) {
@@ -175,8 +180,8 @@ TEST(attention_score_results)
             for (int64_t t = 0; t < 6; t++) sum += exp(score(&s, b, h, i, t) - max);
             if (mode == 3) want = exp(want - max) / sum;
             double got = tensor_at(&out[3], n);
-            CHECK_MSG(got == want || fabs(got - want) <= 2e-6, "mode %d, element %lld is %g, not %g", mode, (long long)n,
-                      got, want);
+            CHECK_MSG(got == want || fabs(got - want) <= 2e-6, "mode %d, element %lld is %g, not %g", mode,
+                      (long long)n, got, want);
         }
     }
     calls_free();
@@ -255,7 +260,8 @@ TEST(group_query_attention_steps)
     born_view q = small(DIMS(1, T, H * D)), k = small(DIMS(1, T, K * D));
     born_view v = small(DIMS(1, T, K * D)), cos = small(DIMS(16, D / 2));
     born_view sin = small(DIMS(16, D / 2)), whole[3], out[3];
-    born_view last = tensor_of(BORN_I32, DIMS(1), (double[]){ T - 1 }), total = tensor_of(BORN_I32, 0, NULL, (double[]){ T });
+    born_view last = tensor_of(BORN_I32, DIMS(1), (double[]){ T - 1 }),
+              total = tensor_of(BORN_I32, 0, NULL, (double[]){ T });
     born_error err = { 0 };
     born_group_attention_attrs a = { .num_heads = H, .kv_num_heads = K, .do_rotary = true };
     born_view in[9] = { q, k, v, no_tensor, no_tensor, last, total, cos, sin };
@@ -303,7 +309,8 @@ TEST(attention_refusals)
     refuse("key length", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, tensor_zeros(BORN_F32, DIMS(2, 2, 4, 8)) }, 3,
            BORN_SHAPE);
     refuse("half of a past", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, v, no_tensor, k }, 5, BORN_INVALID);
-    refuse("mask", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, v, tensor_zeros(BORN_F32, DIMS(3, 6)) }, 4, BORN_SHAPE);
+    refuse("mask", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, v, tensor_zeros(BORN_F32, DIMS(3, 6)) }, 4,
+           BORN_SHAPE);
     refuse("mask dtype", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, v, tensor_zeros(BORN_F64, DIMS(3, 5)) }, 4,
            BORN_DTYPE);
     refuse("past with lengths", BORN_OP_ATTENTION, NULL, (born_view[]){ q, k, v, no_tensor, k, v, LIST(1, 1) }, 7,
@@ -314,7 +321,8 @@ TEST(attention_refusals)
     refuse("3-D without heads", BORN_OP_ATTENTION, NULL, (born_view[]){ x, x, x }, 3, BORN_SHAPE);
     refuse("heads that do not divide", BORN_OP_ATTENTION,
            &(born_attention_attrs){ .q_num_heads = 3, .kv_num_heads = 3 }, (born_view[]){ x, x, x }, 3, BORN_SHAPE);
-    refuse("mode", BORN_OP_ATTENTION, &(born_attention_attrs){ .qk_mode = 4 }, (born_view[]){ q, k, v }, 3, BORN_INVALID);
+    refuse("mode", BORN_OP_ATTENTION, &(born_attention_attrs){ .qk_mode = 4 }, (born_view[]){ q, k, v }, 3,
+           BORN_INVALID);
     born_view w = tensor_zeros(BORN_F32, DIMS(10, 30));
     refuse("no heads", BORN_OP_PACKED_ATTENTION, NULL, (born_view[]){ x, w }, 2, BORN_SHAPE);
     refuse("rotary", BORN_OP_PACKED_ATTENTION, &(born_packed_attention_attrs){ .num_heads = 2, .do_rotary = true },

@@ -55,7 +55,8 @@ TEST(rotary_turns_pairs)
                     double x1 = tensor_at(&x, row + first), x2 = tensor_at(&x, row + second);
                     want = d == first ? c * x1 - s * x2 : s * x1 + c * x2;
                 }
-                CHECK_MSG(near_by(tensor_at(&y, i), want), "element %lld is %g, not %g", (long long)i, tensor_at(&y, i), want);
+                CHECK_MSG(near_by(tensor_at(&y, i), want), "element %lld is %g, not %g", (long long)i, tensor_at(&y, i),
+                          want);
             }
         }
     *(int64_t *)(void *)tensor_address(&ids, 3) = 9;
@@ -64,9 +65,10 @@ TEST(rotary_turns_pairs)
     *(int64_t *)(void *)tensor_address(&ids, 3) = INT64_MIN;
     refuse("position -2^63", BORN_OP_ROTARY_EMBEDDING, &a, (born_view[]){ x, cos, sin, ids }, 4, BORN_RANGE);
     refuse("last position", BORN_OP_ROTARY_EMBEDDING_IDS, &a, (born_view[]){ x, LIST(6), cos, sin }, 4, BORN_RANGE);
-    refuse("first position", BORN_OP_ROTARY_EMBEDDING_IDS, &a, (born_view[]){ x, LIST(INT64_MAX), cos, sin }, 4, BORN_RANGE);
-    refuse("odd", BORN_OP_ROTARY_EMBEDDING, &(born_rotary_attrs){ .rotary_dim = 5 }, (born_view[]){ x, cos, sin, ids }, 4,
-           BORN_SHAPE);
+    refuse("first position", BORN_OP_ROTARY_EMBEDDING_IDS, &a, (born_view[]){ x, LIST(INT64_MAX), cos, sin }, 4,
+           BORN_RANGE);
+    refuse("odd", BORN_OP_ROTARY_EMBEDDING, &(born_rotary_attrs){ .rotary_dim = 5 }, (born_view[]){ x, cos, sin, ids },
+           4, BORN_SHAPE);
     refuse("too wide", BORN_OP_ROTARY_EMBEDDING, &(born_rotary_attrs){ .rotary_dim = 12 },
            (born_view[]){ x, cos, sin, ids }, 4, BORN_SHAPE);
     refuse("no positions", BORN_OP_ROTARY_EMBEDDING, &a, (born_view[]){ x, cos, sin }, 3, BORN_SHAPE);
@@ -74,8 +76,8 @@ TEST(rotary_turns_pairs)
 }
 
 /* The recurrence in f64; rule as the attribute's choices. */
-static void linear_f64(int rule, const born_view *in, int64_t T, int64_t Hq, int64_t Hk, int64_t Dk, int64_t Dv, double *y,
-                       double *S)
+static void linear_f64(int rule, const born_view *in, int64_t T, int64_t Hq, int64_t Hk, int64_t Dk, int64_t Dv,
+                       double *y, double *S)
 {
     bool gated = rule == 0 || rule == 2, delta = rule == 0 || rule == 3;
     for (int64_t h = 0; h < Hk; h++)
@@ -137,7 +139,8 @@ TEST(activations_against_f64)
             else if (k == 1) want = 0.5 * v * erfc(-v / sqrt(2));
             else if (k == 2) want = v / (1 + exp(-1.702 * v));
             else want = v / (1 + exp(-v)) * v;
-            CHECK_MSG(near_by(tensor_at(&out[0], i), want), "op %d of %g is %g, not %g", k, v, tensor_at(&out[0], i), want);
+            CHECK_MSG(near_by(tensor_at(&out[0], i), want), "op %d of %g is %g, not %g", k, v, tensor_at(&out[0], i),
+                      want);
         }
     }
     refuse("bias", BORN_OP_FAST_GELU, NULL, (born_view[]){ x, tensor_zeros(BORN_F32, DIMS(3)) }, 2, BORN_SHAPE);
@@ -153,7 +156,8 @@ TEST(skip_norms_against_f64)
     born_view g = small(DIMS(C)), beta = small(DIMS(C)), bias = small(DIMS(C));
     born_skip_norm_attrs a = { .epsilon = 1e-3 };
     for (int rms = 0; rms < 2; rms++) {
-        born_view layer[5] = { tensor_strided(&x), skip, g, beta, bias }, root[4] = { x, skip, tensor_strided(&g), bias };
+        born_view layer[5] = { tensor_strided(&x), skip, g, beta, bias },
+                  root[4] = { x, skip, tensor_strided(&g), bias };
         run(rms ? BORN_OP_SKIP_RMS_NORM : BORN_OP_SKIP_LAYER_NORM, &a, rms ? root : layer, rms ? 4 : 5, 4, out);
         for (int64_t r = 0; r < R; r++) {
             double v[C], mean = 0, var = 0;
@@ -170,8 +174,10 @@ TEST(skip_norms_against_f64)
             }
         }
     }
-    refuse("skip", BORN_OP_SKIP_LAYER_NORM, NULL, (born_view[]){ x, tensor_zeros(BORN_F32, DIMS(4, C)), g }, 3, BORN_SHAPE);
-    refuse("gamma", BORN_OP_SKIP_RMS_NORM, NULL, (born_view[]){ x, skip, tensor_zeros(BORN_F32, DIMS(3)) }, 3, BORN_SHAPE);
+    refuse("skip", BORN_OP_SKIP_LAYER_NORM, NULL, (born_view[]){ x, tensor_zeros(BORN_F32, DIMS(4, C)), g }, 3,
+           BORN_SHAPE);
+    refuse("gamma", BORN_OP_SKIP_RMS_NORM, NULL, (born_view[]){ x, skip, tensor_zeros(BORN_F32, DIMS(3)) }, 3,
+           BORN_SHAPE);
     calls_free();
 }
 
@@ -180,7 +186,8 @@ TEST(embed_layer_norm_looks_up)
     enum { B = 2, T = 3, C = 4, WORDS = 5 };
     random_seed(6);
     born_view ids = tensor_of(BORN_I32, DIMS(B, T), (double[]){ 0, 4, 2, 1, 1, 3 }), places = small(DIMS(T, C));
-    born_view words = small(DIMS(WORDS, C)), one = tensor_zeros(BORN_F32, DIMS(C)), zero = tensor_zeros(BORN_F32, DIMS(C));
+    born_view words = small(DIMS(WORDS, C)), one = tensor_zeros(BORN_F32, DIMS(C)),
+              zero = tensor_zeros(BORN_F32, DIMS(C));
     born_view mask = tensor_of(BORN_I32, DIMS(B, T), (double[]){ 1, 1, 0, 1, 1, 1 }), out[3];
     for (int64_t c = 0; c < C; c++) *(float *)(void *)tensor_address(&one, c) = 1;
     born_view in[8] = { ids, no_tensor, words, places, no_tensor, one, zero, mask };
@@ -221,7 +228,8 @@ TEST(fused_matmul_transposes)
     for (int64_t i = 0; i < 24; i++) {
         int64_t batch = i / 12, m = i / 3 % 4, n = i % 3;
         double want = 0;
-        for (int64_t k = 0; k < 5; k++) want += tensor_at(&a, (m * 2 + batch) * 5 + k) * tensor_at(&b, (batch * 3 + n) * 5 + k);
+        for (int64_t k = 0; k < 5; k++)
+            want += tensor_at(&a, (m * 2 + batch) * 5 + k) * tensor_at(&b, (batch * 3 + n) * 5 + k);
         CHECK(near_by(tensor_at(&y, i), want / 2));
     }
     refuse("inner sizes", BORN_OP_FUSED_MATMUL, NULL, in, 2, BORN_SHAPE);

@@ -42,8 +42,8 @@ static void check_loss(int kind, int reduction)
     for (int64_t i = 0; i < (reduction == 1 ? n : 1); i++) {
         want = reduction == 1 ? loss[i] : reduction == 2 ? total : total / weights;
         double got = tensor_at(&out[0], i);
-        CHECK_MSG(fabs(got - want) <= 1e-5 * (1 + fabs(want)) || (isnan(got) && isnan(want)), "case %d, reduction %d: %g, not %g",
-                  kind, reduction, got, want);
+        CHECK_MSG(fabs(got - want) <= 1e-5 * (1 + fabs(want)) || (isnan(got) && isnan(want)),
+                  "case %d, reduction %d: %g, not %g", kind, reduction, got, want);
     }
     for (int64_t i = 0; kind & 1 && i < n; i++) {
         double sum = 0;
@@ -66,7 +66,8 @@ TEST(loss_refusals)
     refuse("class 3 of 3", BORN_OP_NLL_LOSS, NULL, (born_view[]){ x, high }, 2, BORN_RANGE);
     refuse("class -1", BORN_OP_CROSS_ENTROPY_LOSS, NULL, (born_view[]){ x, low }, 2, BORN_RANGE);
     refuse("class -2^63", BORN_OP_NLL_LOSS, NULL, (born_view[]){ x, LIST(INT64_MIN, 0) }, 2, BORN_RANGE);
-    refuse("ignored elsewhere", BORN_OP_NLL_LOSS, &(born_loss_attrs){ .ignore_index = 7 }, (born_view[]){ x, high }, 2, BORN_RANGE);
+    refuse("ignored elsewhere", BORN_OP_NLL_LOSS, &(born_loss_attrs){ .ignore_index = 7 }, (born_view[]){ x, high }, 2,
+           BORN_RANGE);
     refuse("ignored", BORN_OP_NLL_LOSS, &(born_loss_attrs){ .ignore_index = -1 }, (born_view[]){ x, low }, 2, BORN_OK);
     refuse("targets", BORN_OP_NLL_LOSS, NULL, (born_view[]){ x, LIST(0, 1, 2) }, 2, BORN_SHAPE);
     refuse("weights", BORN_OP_NLL_LOSS, NULL, (born_view[]){ x, ok, tensor_zeros(BORN_F32, DIMS(2)) }, 3, BORN_SHAPE);
@@ -151,10 +152,10 @@ TEST(random_refusals)
     born_view x = tensor_zeros(BORN_F32, DIMS(2, 0)), ints = tensor_zeros(BORN_I32, DIMS(2));
     refuse("no classes", BORN_OP_MULTINOMIAL, NULL, &x, 1, BORN_SHAPE);
     refuse("integers", BORN_OP_RANDOM_NORMAL_LIKE, NULL, &ints, 1, BORN_DTYPE);
-    refuse("rank 9", BORN_OP_RANDOM_NORMAL, &(born_random_normal_attrs){ .shape = BORN_INTS(1, 1, 1, 1, 1, 1, 1, 1, 1) }, NULL, 0,
-           BORN_SHAPE);
-    refuse("2^80 numbers", BORN_OP_RANDOM_NORMAL, &(born_random_normal_attrs){ .shape = BORN_INTS(1LL << 40, 1LL << 40) }, NULL, 0,
-           BORN_RANGE);
+    refuse("rank 9", BORN_OP_RANDOM_NORMAL,
+           &(born_random_normal_attrs){ .shape = BORN_INTS(1, 1, 1, 1, 1, 1, 1, 1, 1) }, NULL, 0, BORN_SHAPE);
+    refuse("2^80 numbers", BORN_OP_RANDOM_NORMAL,
+           &(born_random_normal_attrs){ .shape = BORN_INTS(1LL << 40, 1LL << 40) }, NULL, 0, BORN_RANGE);
     refuse("two keys", BORN_OP_RANDOM_NORMAL, NULL, (born_view[]){ LIST(1, 2) }, 1, BORN_SHAPE);
     calls_free();
 }

@@ -11,7 +11,8 @@
 #define FLOATS_OF(a) ((born_floats){ (a), COUNT(a) })
 #define STR(s) { (s), sizeof(s) - 1 }
 
-static born_status run(born_op_id op, const void *a, const born_view *in, int n, born_view *out, int outs, born_error *err)
+static born_status run(born_op_id op, const void *a, const born_view *in, int n, born_view *out, int outs,
+                       born_error *err)
 {
     *err = (born_error){ 0 };
     return call_op(op, a, in, n, out, outs, err);
@@ -28,7 +29,9 @@ static void refuse(const char *what, born_op_id op, const void *a, born_view x, 
 static int64_t tree[] = { 0, 0, 0, 0, 0, 8 }, node[] = { 7, 1, 2, 3, 4, 0 }, feature[] = { 0, 0, 1, 0, 0, 0 };
 static int64_t yes[] = { 1, 0, 3, 0, 0, 0 }, no[] = { 2, 0, 4, 0, 0, 0 }, missing[] = { 0, 0, 1, 0, 0, 0 };
 static float value[] = { 0.5f, 0, 2, 0, 0, 0 };
-static const born_str mode[] = { STR("BRANCH_LEQ"), STR("LEAF"), STR("BRANCH_GT"), STR("LEAF"), STR("LEAF"), STR("LEAF") };
+static const born_str mode[] = {
+    STR("BRANCH_LEQ"), STR("LEAF"), STR("BRANCH_GT"), STR("LEAF"), STR("LEAF"), STR("LEAF")
+};
 static int64_t vote_tree[] = { 0, 0, 0, 0, 8 }, vote_node[] = { 1, 3, 4, 4, 0 }, vote_id[] = { 0, 1, 2, 0, 2 };
 static float weight[] = { 1, 2, 3, -4, 0.25f };
 
@@ -59,8 +62,8 @@ static const double rows[] = { 0.5, 9, 1, 3, 1, 2, NAN, NAN };
 static void check_values(const char *what, const born_view *y, const double *want)
 {
     for (int64_t i = 0; i < born__view_count(y); i++)
-        CHECK_MSG(fabs(tensor_at(y, i) - want[i]) < 1e-6, "%s: y[%lld] is %g, not %g", what, (long long)i, tensor_at(y, i),
-                  want[i]);
+        CHECK_MSG(fabs(tensor_at(y, i) - want[i]) < 1e-6, "%s: y[%lld] is %g, not %g", what, (long long)i,
+                  tensor_at(y, i), want[i]);
 }
 
 TEST(tree_regressor_by_hand)
@@ -165,7 +168,9 @@ TEST(tree_votes_that_do_not_fit)
     a.nodes_treeids.count = 0;
     refuse("no nodes", BORN_OP_TREE_REGRESSOR, &a, x, 1, BORN_INVALID);
     a = regressor();
-    static const born_str odd[] = { STR("BRANCH_LEQ"), STR("LEAF"), STR("BRANCH"), STR("LEAF"), STR("LEAF"), STR("LEAF") };
+    static const born_str odd[] = {
+        STR("BRANCH_LEQ"), STR("LEAF"), STR("BRANCH"), STR("LEAF"), STR("LEAF"), STR("LEAF")
+    };
     a.nodes_modes.v = odd;
     refuse("a mode", BORN_OP_TREE_REGRESSOR, &a, x, 1, BORN_INVALID);
     static const float one[] = { 1, 2 };
@@ -184,7 +189,8 @@ TEST(tree_votes_that_do_not_fit)
 /* Version 5: x0 in {1, 4} ? leaf 0 : (x1 < 3 ? leaf 1 : leaf 2). */
 static const uint8_t modes_5[] = { 6, 1 };
 static const double splits_5[] = { 0, 3 }, weights_5[] = { 5, 7, -1 }, members_5[] = { 1, 4, NAN };
-static int64_t features_5[] = { 0, 1 }, yes_5[] = { 0, 1 }, no_5[] = { 1, 2 }, yes_leaf[] = { 1, 1 }, no_leaf[] = { 0, 1 };
+static int64_t features_5[] = { 0, 1 }, yes_5[] = { 0, 1 }, no_5[] = { 1, 2 }, yes_leaf[] = { 1, 1 },
+               no_leaf[] = { 0, 1 };
 static int64_t targets_5[] = { 0, 1, 0 }, roots_5[] = { 0 };
 
 static born_array vector(born_dtype t, const void *p, int64_t n) { return (born_array){ t, { 1, { n } }, p, 0 }; }
@@ -194,10 +200,18 @@ static born_status ensemble_5(const double *members, int64_t member_count, born_
     born_array modes = vector(BORN_U8, modes_5, 2), splits = vector(BORN_F64, splits_5, 2);
     born_array weights = vector(BORN_F64, weights_5, 3), set = vector(BORN_F64, members, member_count);
     born_tree_ensemble_attrs a = {
-        .tree_roots = INTS_OF(roots_5), .nodes_modes = &modes, .nodes_splits = &splits, .nodes_featureids = INTS_OF(features_5),
-        .nodes_truenodeids = INTS_OF(yes_5), .nodes_falsenodeids = INTS_OF(no_5), .nodes_trueleafs = INTS_OF(yes_leaf),
-        .nodes_falseleafs = INTS_OF(no_leaf), .membership_values = &set, .leaf_targetids = INTS_OF(targets_5),
-        .leaf_weights = &weights, .n_targets = 2,
+        .tree_roots = INTS_OF(roots_5),
+        .nodes_modes = &modes,
+        .nodes_splits = &splits,
+        .nodes_featureids = INTS_OF(features_5),
+        .nodes_truenodeids = INTS_OF(yes_5),
+        .nodes_falsenodeids = INTS_OF(no_5),
+        .nodes_trueleafs = INTS_OF(yes_leaf),
+        .nodes_falseleafs = INTS_OF(no_leaf),
+        .membership_values = &set,
+        .leaf_targetids = INTS_OF(targets_5),
+        .leaf_weights = &weights,
+        .n_targets = 2,
     };
     born_view in[1] = { tensor_of(BORN_F64, DIMS(4, 2), (double[]){ 4, 0, 2, 2.5, 2, 3, NAN, NAN }) };
     return run(BORN_OP_TREE_ENSEMBLE, &a, in, 1, y, 1, err);
@@ -238,14 +252,17 @@ TEST(linear_models)
     born_view x = tensor_random(BORN_F32, DIMS(4, 2)), in[1] = { tensor_strided(&x) }, y, out[2];
     born_error err;
     born_linear_regressor_attrs r = { .coefficients = FLOATS_OF(w), .intercepts = FLOATS_OF(b), .targets = 3 };
-    born_linear_classifier_attrs c = { .coefficients = FLOATS_OF(w), .intercepts = FLOATS_OF(b), .labels = INTS_OF(labels) };
+    born_linear_classifier_attrs c = { .coefficients = FLOATS_OF(w),
+                                       .intercepts = FLOATS_OF(b),
+                                       .labels = INTS_OF(labels) };
     REQUIRE_OK(run(BORN_OP_LINEAR_REGRESSOR, &r, in, 1, &y, 1, &err), &err);
     REQUIRE_OK(run(BORN_OP_LINEAR_CLASSIFIER, &c, in, 1, out, 2, &err), &err);
     for (int64_t i = 0; i < 4; i++) {
         int64_t best = 0;
         double s[3];
         for (int e = 0; e < 3; e++) {
-            s[e] = tensor_at(&x, 2 * i) * (double)w[2 * e] + tensor_at(&x, 2 * i + 1) * (double)w[2 * e + 1] + (double)b[e];
+            s[e] = tensor_at(&x, 2 * i) * (double)w[2 * e] + tensor_at(&x, 2 * i + 1) * (double)w[2 * e + 1] +
+                   (double)b[e];
             if (s[e] > s[best]) best = e;
             CHECK(tensor_at(&y, 3 * i + e) == s[e] && tensor_at(&out[1], 3 * i + e) == s[e]);
         }
@@ -257,8 +274,12 @@ TEST(linear_models)
     refuse("intercepts", BORN_OP_LINEAR_CLASSIFIER, &c, x, 2, BORN_INVALID);
     /* exp(-0.5 |x - v|^2) with one support vector at the point itself */
     static const float v[] = { 1, 2 }, alpha[] = { 4 }, rho[] = { 0.5f }, params[] = { 0.5f, 0, 0 };
-    born_svm_regressor_attrs svm = { .kernel_type = 2, .kernel_params = FLOATS_OF(params), .support_vectors = FLOATS_OF(v),
-                                     .coefficients = FLOATS_OF(alpha), .rho = FLOATS_OF(rho), .n_supports = 1 };
+    born_svm_regressor_attrs svm = { .kernel_type = 2,
+                                     .kernel_params = FLOATS_OF(params),
+                                     .support_vectors = FLOATS_OF(v),
+                                     .coefficients = FLOATS_OF(alpha),
+                                     .rho = FLOATS_OF(rho),
+                                     .n_supports = 1 };
     in[0] = tensor_of(BORN_F32, DIMS(2, 2), (double[]){ 1, 2, 2, 2 });
     REQUIRE_OK(run(BORN_OP_SVM_REGRESSOR, &svm, in, 1, &y, 1, &err), &err);
     check_values("svm", &y, (double[]){ 4.5, 4 * exp(-0.5) + 0.5 });
@@ -271,14 +292,17 @@ TEST(encoders)
 {
     born_view x = tensor_of(BORN_F32, DIMS(2, 3), (double[]){ 1, -2, 2, 0, 0, 0 }), y, in[2] = { x };
     born_error err;
-    static const double max[] = { 0.5, -1, 1, 0, 0, 0 }, l1[] = { 0.2, -0.4, 0.4, 0, 0, 0 }, l2[] = { 1.0 / 3, -2.0 / 3, 2.0 / 3, 0, 0, 0 };
+    static const double max[] = { 0.5, -1, 1, 0, 0, 0 }, l1[] = { 0.2, -0.4, 0.4, 0, 0, 0 },
+                        l2[] = { 1.0 / 3, -2.0 / 3, 2.0 / 3, 0, 0, 0 };
     static const double *const want[] = { max, l1, l2 };
     for (int k = 0; k < 3; k++) {
         REQUIRE_OK(run(BORN_OP_NORMALIZER, &(born_normalizer_attrs){ .norm = k }, in, 1, &y, 1, &err), &err);
         check_values("normalizer", &y, want[k]);
     }
     static const float off[] = { 1, 2, 3 }, scale[] = { 2 };
-    REQUIRE_OK(run(BORN_OP_SCALER, &(born_scaler_attrs){ .offset = FLOATS_OF(off), .scale = FLOATS_OF(scale) }, in, 1, &y, 1, &err), &err);
+    REQUIRE_OK(run(BORN_OP_SCALER, &(born_scaler_attrs){ .offset = FLOATS_OF(off), .scale = FLOATS_OF(scale) }, in, 1,
+                   &y, 1, &err),
+               &err);
     check_values("scaler", &y, (double[]){ 0, -8, -2, -2, -4, -6 });
     REQUIRE_OK(run(BORN_OP_BINARIZER, &(born_binarizer_attrs){ .threshold = 1 }, in, 1, &y, 1, &err), &err);
     check_values("binarizer", &y, (double[]){ 0, 0, 1, 0, 0, 0 });

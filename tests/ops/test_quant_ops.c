@@ -80,7 +80,8 @@ TEST(quantize_and_back_by_axis_and_block)
         born_view x = tensor_random(BORN_F32, DIMS(3, 5, 4)), s, z;
         s = form == 0 ? scales(0, NULL) : form == 1 ? scales(DIMS(5)) : scales(DIMS(3, 3, 4));
         z = tensor_zeros(t, s.rank, s.dim);
-        for (int64_t i = 0; i < born__view_count(&z); i++) born__store_f64(t, tensor_address(&z, i), (double)random_below(90));
+        for (int64_t i = 0; i < born__view_count(&z); i++)
+            born__store_f64(t, tensor_address(&z, i), (double)random_below(90));
         born_quantize_attrs a = { .axis = k < 12 ? 1 : -2, .block_size = form == 2 ? 2 : 0 };
         born_view q = run(BORN_OP_QUANTIZE_LINEAR, &a, (born_view[]){ k % 2 ? tensor_strided(&x) : x, s, z }, 3);
         born_view d = run(BORN_OP_DEQUANTIZE_LINEAR, &a, (born_view[]){ k % 2 ? tensor_strided(&q) : q, s, z }, 3);
@@ -89,7 +90,8 @@ TEST(quantize_and_back_by_axis_and_block)
             int64_t axis = i / 4 % 5, at = form == 0 ? 0 : form == 1 ? axis : (i / 20 * 3 + axis / 2) * 4 + i % 4;
             float scale = (float)tensor_at(&s, at), zero = (float)tensor_at(&z, at);
             double want = saturate(rint((double)((float)tensor_at(&x, i) / scale)) + (double)zero, t);
-            CHECK_MSG(tensor_at(&q, i) == want, "case %d: q[%lld] is %g, not %g", k, (long long)i, tensor_at(&q, i), want);
+            CHECK_MSG(tensor_at(&q, i) == want, "case %d: q[%lld] is %g, not %g", k, (long long)i, tensor_at(&q, i),
+                      want);
             CHECK((float)tensor_at(&d, i) == ((float)want - zero) * scale);
         }
     }
@@ -126,8 +128,10 @@ TEST(matmul_integer_is_exact)
             int64_t n = i % 5, m = i / 5 % 3, l = i / 15;
             double want = 0, rz = tensor_at(&za, vectors ? l * 3 + m : 0), cz = tensor_at(&zb, vectors ? n : 0);
             for (int64_t p = 0; p < 7; p++)
-                want += (tensor_at(&a, (l * 3 + m) * 7 + p) - rz) * (tensor_at(&b, ((many ? l : 0) * 7 + p) * 5 + n) - cz);
-            CHECK_MSG(tensor_at(&y, i) == want, "case %d: y[%lld] is %g, not %g", k, (long long)i, tensor_at(&y, i), want);
+                want +=
+                    (tensor_at(&a, (l * 3 + m) * 7 + p) - rz) * (tensor_at(&b, ((many ? l : 0) * 7 + p) * 5 + n) - cz);
+            CHECK_MSG(tensor_at(&y, i) == want, "case %d: y[%lld] is %g, not %g", k, (long long)i, tensor_at(&y, i),
+                      want);
         }
     }
     calls_free();
@@ -152,10 +156,12 @@ TEST(qlinear_matmul_and_gemm)
     born_view bz = bytes(BORN_I8, DIMS(5)), c = tensor_random(BORN_I32, DIMS(1, 5));
     float as = 0.25f, ys = 8;
     out = run(BORN_OP_QLINEAR_MATMUL, NULL,
-              (born_view[]){ a, scalar(BORN_F32, as), scalar(BORN_U8, 7), b, bs, bz, scalar(BORN_F32, ys), scalar(BORN_I8, 3) },
+              (born_view[]){ a, scalar(BORN_F32, as), scalar(BORN_U8, 7), b, bs, bz, scalar(BORN_F32, ys),
+                             scalar(BORN_I8, 3) },
               8);
     born_quant_gemm_attrs t = { .alpha = 0.5 };
-    born_view gemm[9] = { a, scalar(BORN_F32, as), scalar(BORN_U8, 7), b, bs, bz, c, scalar(BORN_F32, ys), scalar(BORN_U8, 9) };
+    born_view gemm[9] = { a, scalar(BORN_F32, as), scalar(BORN_U8, 7), b, bs, bz,
+                          c, scalar(BORN_F32, ys), scalar(BORN_U8, 9) };
     born_view g = run(BORN_OP_QGEMM, &t, gemm, 9), real = run(BORN_OP_QGEMM, &t, gemm, 7);
     CHECK(out.dtype == BORN_I8 && g.dtype == BORN_U8 && real.dtype == BORN_F32);
     for (int64_t i = 0; i < 20; i++) {
@@ -194,7 +200,9 @@ TEST(convolutions_are_exact)
     random_seed(4);
     born_view x = bytes(BORN_U8, DIMS(2, 4, 6, 7)), w = bytes(BORN_I8, DIMS(6, 2, 3, 2)), wz = bytes(BORN_I8, DIMS(6));
     born_view ws = scales(DIMS(6)), bias = tensor_random(BORN_I32, DIMS(6));
-    born_quant_conv_attrs a = { .group = 2, .strides = BORN_INTS(2, 1), .dilations = BORN_INTS(1, 2), .pads = BORN_INTS(1, 2, 1, 1) };
+    born_quant_conv_attrs a = {
+        .group = 2, .strides = BORN_INTS(2, 1), .dilations = BORN_INTS(1, 2), .pads = BORN_INTS(1, 2, 1, 1)
+    };
     born_view in[9] = { tensor_strided(&x), scalar(BORN_F32, 0.125), scalar(BORN_U8, 100), tensor_strided(&w), ws, wz,
                         scalar(BORN_F32, 32), scalar(BORN_U8, 99), bias };
     born_view y = run(BORN_OP_CONV_INTEGER, &a, (born_view[]){ in[0], in[3], in[2], wz }, 4);
@@ -216,7 +224,8 @@ TEST(qlinear_elementwise)
     random_seed(5);
     for (int s = 0; s < 2; s++) {
         born_dtype t = s ? BORN_I8 : BORN_U8;
-        born_view a = bytes(t, DIMS(3, 1, 5)), b = bytes(t, DIMS(4, 1)), as = scalar(BORN_F32, 0.5), bs = scalar(BORN_F32, 0.25);
+        born_view a = bytes(t, DIMS(3, 1, 5)), b = bytes(t, DIMS(4, 1)), as = scalar(BORN_F32, 0.5),
+                  bs = scalar(BORN_F32, 0.25);
         born_view az = scalar(t, 3), ys = scalar(BORN_F32, 2), yz = scalar(t, 20);
         born_view in[8] = { tensor_strided(&a), as, az, b, bs, no_tensor, ys, yz };
         born_view sum = run(BORN_OP_QLINEAR_ADD, NULL, in, 8), product = run(BORN_OP_QLINEAR_MUL, NULL, in, 8);
@@ -234,19 +243,22 @@ TEST(qlinear_elementwise)
             CHECK(fabs(tensor_at(&sig, i) - saturate(128 / (1 + exp(-x)) + 20, t)) <= 0.51);
             CHECK(tensor_at(&relu, i) == saturate(rint((x < 0 ? x * 0.125 : x) / 2) + 20, t));
         }
-        soft = run(BORN_OP_QLINEAR_SOFTMAX, NULL, (born_view[]){ a, scalar(BORN_F32, 0.03125), az, scalar(BORN_F32, 1.0 / 256), no_tensor }, 5);
+        soft = run(BORN_OP_QLINEAR_SOFTMAX, NULL,
+                   (born_view[]){ a, scalar(BORN_F32, 0.03125), az, scalar(BORN_F32, 1.0 / 256), no_tensor }, 5);
         for (int64_t r = 0; r < 3; r++) {
             double total = 0;
             for (int64_t i = 0; i < 5; i++) total += exp(tensor_at(&a, r * 5 + i) / 32);
             for (int64_t i = 0; i < 5; i++)
-                CHECK(fabs(tensor_at(&soft, r * 5 + i) - saturate(256 * exp(tensor_at(&a, r * 5 + i) / 32) / total, t)) <= 0.51);
+                CHECK(fabs(tensor_at(&soft, r * 5 + i) -
+                           saturate(256 * exp(tensor_at(&a, r * 5 + i) / 32) / total, t)) <= 0.51);
         }
         born_quant_concat_attrs axis = { .axis = 1 };
         born_view c = bytes(t, DIMS(3, 2, 5));
         cat = run(BORN_OP_QLINEAR_CONCAT, &axis, (born_view[]){ ys, yz, a, as, az, c, bs, no_tensor }, 8);
         for (int64_t i = 0; i < 45; i++) {
             int64_t row = i / 15, slot = i / 5 % 3;
-            double x = slot == 0 ? (tensor_at(&a, row * 5 + i % 5) - 3) * 0.5 : tensor_at(&c, (row * 2 + slot - 1) * 5 + i % 5) * 0.25;
+            double x = slot == 0 ? (tensor_at(&a, row * 5 + i % 5) - 3) * 0.5
+                                 : tensor_at(&c, (row * 2 + slot - 1) * 5 + i % 5) * 0.25;
             CHECK(tensor_at(&cat, i) == saturate(rint(x / 2) + 20, t));
         }
     }
@@ -256,8 +268,11 @@ TEST(qlinear_elementwise)
 TEST(qlinear_pools)
 {
     random_seed(6);
-    born_view x = bytes(BORN_U8, DIMS(2, 3, 5, 5)), s = scalar(BORN_F32, 0.5), z = scalar(BORN_U8, 9), yz = scalar(BORN_U8, 4);
-    born_quant_pool_attrs a = { .kernel_shape = BORN_INTS(2, 2), .strides = BORN_INTS(2, 2), .pads = BORN_INTS(1, 1, 0, 0) };
+    born_view x = bytes(BORN_U8, DIMS(2, 3, 5, 5)), s = scalar(BORN_F32, 0.5), z = scalar(BORN_U8, 9),
+              yz = scalar(BORN_U8, 4);
+    born_quant_pool_attrs a = { .kernel_shape = BORN_INTS(2, 2),
+                                .strides = BORN_INTS(2, 2),
+                                .pads = BORN_INTS(1, 1, 0, 0) };
     born_view in[5] = { x, s, z, s, yz }, y = run(BORN_OP_QLINEAR_AVERAGE_POOL, &a, in, 5);
     born_view g = run(BORN_OP_QLINEAR_GLOBAL_AVERAGE_POOL, NULL, in, 5);
     CHECK_INT(y.dim[2], 3);
@@ -287,8 +302,8 @@ TEST(quant_refusals)
     refuse("scale of 4", BORN_OP_QUANTIZE_LINEAR, NULL, (born_view[]){ x, s4 }, 2, BORN_SHAPE);
     refuse("axis", BORN_OP_QUANTIZE_LINEAR, &(born_quantize_attrs){ .axis = 2 }, (born_view[]){ x, s5 }, 2, BORN_RANGE);
     refuse("zero point's shape", BORN_OP_QUANTIZE_LINEAR, NULL, (born_view[]){ x, s5, z }, 3, BORN_SHAPE);
-    refuse("dtype", BORN_OP_QUANTIZE_LINEAR, &(born_quantize_attrs){ .output_dtype = BORN_F64 }, (born_view[]){ x, s }, 2,
-           BORN_UNSUPPORTED);
+    refuse("dtype", BORN_OP_QUANTIZE_LINEAR, &(born_quantize_attrs){ .output_dtype = BORN_F64 }, (born_view[]){ x, s },
+           2, BORN_UNSUPPORTED);
     refuse("two dtypes", BORN_OP_QUANTIZE_LINEAR, &(born_quantize_attrs){ .output_dtype = BORN_I8 },
            (born_view[]){ x, s, z }, 3, BORN_DTYPE);
     refuse("blocks", BORN_OP_DEQUANTIZE_LINEAR, &(born_quantize_attrs){ .block_size = 3 }, (born_view[]){ q, s5 }, 2,
@@ -298,14 +313,15 @@ TEST(quant_refusals)
            (born_view[]){ q, tensor_zeros(BORN_U8, DIMS(5, 2)), tensor_zeros(BORN_U8, DIMS(4)) }, 3, BORN_SHAPE);
     born_view img = tensor_zeros(BORN_U8, DIMS(1, 2, 4, 4)), w = tensor_zeros(BORN_U8, DIMS(2, 2, 3, 3));
     born_view deep = tensor_zeros(BORN_U8, DIMS(1, 1, 2, 2, 2, 2));
-    refuse("groups", BORN_OP_CONV_INTEGER, &(born_quant_conv_attrs){ .group = 2 }, (born_view[]){ img, w }, 2, BORN_SHAPE);
-    refuse("pads", BORN_OP_CONV_INTEGER, &(born_quant_conv_attrs){ .pads = BORN_INTS(1, 1, 1) }, (born_view[]){ img, w }, 2,
-           BORN_INVALID);
+    refuse("groups", BORN_OP_CONV_INTEGER, &(born_quant_conv_attrs){ .group = 2 }, (born_view[]){ img, w }, 2,
+           BORN_SHAPE);
+    refuse("pads", BORN_OP_CONV_INTEGER, &(born_quant_conv_attrs){ .pads = BORN_INTS(1, 1, 1) },
+           (born_view[]){ img, w }, 2, BORN_INVALID);
     refuse("huge stride", BORN_OP_CONV_INTEGER, &(born_quant_conv_attrs){ .strides = BORN_INTS(INT64_MAX, 1) },
            (born_view[]){ img, w }, 2, BORN_INVALID);
     refuse("4 spatial dims", BORN_OP_CONV_INTEGER, NULL, (born_view[]){ deep, deep }, 2, BORN_SHAPE);
-    refuse("too large a kernel", BORN_OP_CONV_INTEGER, NULL, (born_view[]){ img, tensor_zeros(BORN_U8, DIMS(2, 2, 5, 5)) }, 2,
-           BORN_SHAPE);
+    refuse("too large a kernel", BORN_OP_CONV_INTEGER, NULL,
+           (born_view[]){ img, tensor_zeros(BORN_U8, DIMS(2, 2, 5, 5)) }, 2, BORN_SHAPE);
     refuse("no y_scale", BORN_OP_QLINEAR_SIGMOID, NULL, (born_view[]){ q, s, z }, 3, BORN_INVALID);
     refuse("no b_scale", BORN_OP_QLINEAR_ADD, NULL, (born_view[]){ q, s, z, q }, 4, BORN_INVALID);
     refuse("triples", BORN_OP_QLINEAR_CONCAT, NULL, (born_view[]){ s, z, q, s, z, q }, 6, BORN_INVALID);

@@ -54,7 +54,8 @@ static void check_dft(int64_t have, int64_t n, int parts, bool inverse, bool one
 {
     double line[2 * 300];
     born_view x = tensor_random(strided ? BORN_F64 : BORN_F32, DIMS(2, have, 3, parts)), y;
-    born_view in[3] = { strided ? tensor_strided(&x) : x, n == have && !onesided ? no_tensor : tensor_int(n), tensor_int(1) };
+    born_view in[3] = { strided ? tensor_strided(&x) : x, n == have && !onesided ? no_tensor : tensor_int(n),
+                        tensor_int(1) };
     born_dft_attrs a = { .inverse = inverse, .onesided = onesided };
     born_error err;
     if (!CHECK_OK(run(BORN_OP_DFT, &a, in, 3, &y, &err), &err)) return;
@@ -74,9 +75,10 @@ static void check_dft(int64_t have, int64_t n, int parts, bool inverse, bool one
             born_complex want = bin(line, used, n, k, inverse ? 1 : -1);
             double scale = inverse ? (double)n : 1;
             for (int64_t p = 0; p < out_parts; p++) {
-                double w = (p ? want.im : want.re) / scale, got = tensor_at(&y, ((b * bins + k) * 3 + c) * out_parts + p);
-                if (!CHECK_MSG(fabs(got - w) <= 1e-3 * sqrt((double)n) * (strided ? 1e-7 : 1), "length %lld: bin %lld is %g, not %g",
-                               (long long)n, (long long)k, got, w))
+                double w = (p ? want.im : want.re) / scale,
+                       got = tensor_at(&y, ((b * bins + k) * 3 + c) * out_parts + p);
+                if (!CHECK_MSG(fabs(got - w) <= 1e-3 * sqrt((double)n) * (strided ? 1e-7 : 1),
+                               "length %lld: bin %lld is %g, not %g", (long long)n, (long long)k, got, w))
                     return;
             }
         }
@@ -147,7 +149,8 @@ TEST(windows)
 
 TEST(mel_matrix_is_triangles)
 {
-    born_view low = tensor_of(BORN_F32, 0, NULL, (double[]){ 0 }), high = tensor_of(BORN_F32, 0, NULL, (double[]){ 8000 }), y;
+    born_view low = tensor_of(BORN_F32, 0, NULL, (double[]){ 0 }),
+              high = tensor_of(BORN_F32, 0, NULL, (double[]){ 8000 }), y;
     born_view in[5] = { tensor_int(8), tensor_int(256), tensor_int(16000), low, high };
     born_error err;
     REQUIRE_OK(run(BORN_OP_MEL_WEIGHT_MATRIX, NULL, in, 5, &y, &err), &err);
@@ -185,13 +188,14 @@ TEST(signal_refusals)
     refuse("length 2^62", BORN_OP_DFT, NULL, (born_view[]){ x, tensor_int(1LL << 62) }, 2, BORN_RANGE);
     CHECK_STATUS(infer_op(BORN_OP_DFT, NULL, (born_view[]){ x, tensor_int(8) }, 2, &y, 1, 1u << 1, &err), BORN_STATE);
     refuse("step 0", BORN_OP_STFT, NULL, (born_view[]){ real, tensor_int(0) }, 2, BORN_RANGE);
-    refuse("long frames", BORN_OP_STFT, NULL, (born_view[]){ real, tensor_int(1), no_tensor, tensor_int(9) }, 4, BORN_RANGE);
-    refuse("window", BORN_OP_STFT, NULL, (born_view[]){ real, tensor_int(1), tensor_zeros(BORN_F32, DIMS(3)), tensor_int(4) }, 4,
-           BORN_SHAPE);
+    refuse("long frames", BORN_OP_STFT, NULL, (born_view[]){ real, tensor_int(1), no_tensor, tensor_int(9) }, 4,
+           BORN_RANGE);
+    refuse("window", BORN_OP_STFT, NULL,
+           (born_view[]){ real, tensor_int(1), tensor_zeros(BORN_F32, DIMS(3)), tensor_int(4) }, 4, BORN_SHAPE);
     refuse("complex", BORN_OP_STFT, NULL, (born_view[]){ x, tensor_int(1), no_tensor, tensor_int(4) }, 4, BORN_INVALID);
     refuse("negative", BORN_OP_HANN_WINDOW, NULL, (born_view[]){ tensor_int(-1) }, 1, BORN_RANGE);
-    refuse("bool", BORN_OP_HANN_WINDOW, &(born_signal_window_attrs){ .output_dtype = BORN_BOOL }, (born_view[]){ tensor_int(4) }, 1,
-           BORN_DTYPE);
+    refuse("bool", BORN_OP_HANN_WINDOW, &(born_signal_window_attrs){ .output_dtype = BORN_BOOL },
+           (born_view[]){ tensor_int(4) }, 1, BORN_DTYPE);
     calls_free();
 }
 TEST_MAIN
