@@ -26,7 +26,8 @@ static void flip(const char *path, int rounds, uint64_t seed)
         bool ran;
         for (int k = 0; k < flips; k++) {
             /* half of them early, where the structure is */
-            at[k] = (size_t)(next(&seed) % (next(&seed) % 2 ? n : n < 4096 ? n : 4096));
+            uint64_t span = next(&seed) % 2 || n < 4096 ? n : 4096;
+            at[k] = (size_t)(next(&seed) % span);
             bit[k] = (unsigned char)(1u << next(&seed) % 8);
             whole[at[k]] ^= bit[k];
         }
