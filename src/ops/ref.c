@@ -117,6 +117,7 @@ void born__nd_free_order(born_nd *w)
 void born__nd_merge(born_nd *w)
 {
     int n = 0;
+    if (w->total == 0) w->rank = 0;     /* nothing to visit: dims beside a 0 may be too large to multiply */
     for (int d = 0; d < w->rank; d++) {
         if (w->dim[d] == 1) continue;
         bool joins = n > 0;

@@ -56,19 +56,21 @@ bool born__view_contiguous(const born_view *v)
     return true;
 }
 
-/* Steps saturate at empty dims: a stride of an empty view is never used, but must not overflow. */
-static int64_t step_over(int64_t step, int64_t dim)
+/* A stride of an empty view is never used, but kernels turn it into bytes before they look: it stays small. */
+static int64_t step_over(int64_t step, int64_t dim, bool empty)
 {
     int64_t next;
-    return dim > 0 && born__mul_i64(step, dim, &next) ? next : step;
+    bool fits = dim > 0 && born__mul_i64(step, dim, &next) && !(empty && next > (int64_t)1 << 48);
+    return fits ? next : step;
 }
 
 void born__view_row_major(born_view *v)
 {
+    bool empty = is_empty(v);
     int64_t step = 1;
     for (int i = v->rank - 1; i >= 0; i--) {
         v->stride[i] = step;
-        step = step_over(step, v->dim[i]);
+        step = step_over(step, v->dim[i], empty);
     }
 }
 
@@ -78,12 +80,13 @@ void born__view_channels_last(born_view *v)
         born__view_row_major(v);
         return;
     }
+    bool empty = is_empty(v);
     int64_t step = 1;
     v->stride[1] = step;
-    step = step_over(step, v->dim[1]);
+    step = step_over(step, v->dim[1], empty);
     for (int i = v->rank - 1; i >= 2; i--) {
         v->stride[i] = step;
-        step = step_over(step, v->dim[i]);
+        step = step_over(step, v->dim[i], empty);
     }
     v->stride[0] = step;
 }
