@@ -46,7 +46,7 @@ static void linear_rows(void *ctx, int64_t begin, int64_t end)
         char *p = j->score->data + r * j->score->stride[0] * 4;
         bool two = j->E == 1 && j->label_count == 2;    /* one score for the second of two classes */
         for (int64_t e = 0; e < j->E; e++) {
-            float s = chain(j->x, row, j->coefficients.v + e * j->F, j->F);
+            float s = j->F > 0 ? chain(j->x, row, j->coefficients.v + e * j->F, j->F) : 0;
             if (j->intercepts.count > 0) s += j->intercepts.v[e];
             *(float *)(void *)(p + (e + two) * step) = s;
         }
@@ -177,7 +177,7 @@ static void svm_rows(void *ctx, int64_t begin, int64_t end)
         float sum = 0;
         if (a->n_supports == 0) sum = kernel_of(j, row, a->coefficients.v);
         for (int64_t i = 0; i < a->n_supports; i++)
-            sum = fmaf(a->coefficients.v[i], kernel_of(j, row, a->support_vectors.v + i * j->F), sum);
+            sum = fmaf(a->coefficients.v[i], kernel_of(j, row, j->F > 0 ? a->support_vectors.v + i * j->F : NULL), sum);
         sum += a->rho.v[0];
         float *y = (float *)(void *)j->y->data + r * j->y->stride[0];
         *y = a->one_class ? (sum > 0 ? 1.0f : -1.0f) : sum;
