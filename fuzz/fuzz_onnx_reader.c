@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (born__onnx_load(&src, &l, &err) == BORN_OK && born__graph_verify(l.graph, &err) == BORN_OK) touch(l.graph);
     born__graph_free(&l.graph);
-    if (born__pb_array_read(data, size, (size_t)64 << 20, &a, NULL, &err) == BORN_OK) born__free((void *)(uintptr_t)a.data);
+    if (born__pb_array_read(data, size, (size_t)64 << 20, &a, NULL, &err) == BORN_OK)
+        born__free((void *)(uintptr_t)a.data);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Born for tools: what the command line needs beside models and sessions. Serialised tensors, what a model file asks for
-   and Born lacks, the operator table as data, the CPU's levels. */
+/* Born for tools: what the command line needs beside models and sessions. Serialised tensors, what a model file asks
+   for and Born lacks, the operator table as data, the CPU's levels. */
 #ifndef BORN_TOOL_H
 #define BORN_TOOL_H
 #include "tensor.h"
@@ -46,7 +46,8 @@ BORN_API BORN_CHECK born_status born_op_attr_get(int op, int attr, born_op_attr_
 
 /// The best instruction set level of this CPU that kernels are chosen from: "scalar", "avx2", "avx512", "neon", ...
 BORN_API const char *born_cpu_level(void);
-/// Caps the level used by what is made from now on: "scalar", "avx2", "avx512", "neon"; NULL: no cap. INVALID otherwise.
+/// Caps the level used by what is made from now on: "scalar", "avx2", "avx512", "neon"; NULL: no cap. INVALID for other
+/// names.
 BORN_API BORN_CHECK born_status born_cpu_level_cap(const char *level, born_error *err);
 /// The CPUs this process may use: its affinity mask cut by its cgroup's limit.
 BORN_API int born_cpu_count(void);

@@ -77,7 +77,8 @@ born_status born_op_info_get(int op, born_op_info *out)
     if (op < 0 || op >= BORN_OP_COUNT - 1 || !out) return BORN_RANGE;
     const born_op *o = &born__ops[op + 1];
     *out = (born_op_info){
-        .name = o->name, .signature = o->sig, .onnx = o->onnx, .attr_set = o->attrs ? o->attrs->name : "", .doc = o->doc,
+        .name = o->name, .signature = o->sig, .onnx = o->onnx, .doc = o->doc,
+        .attr_set = o->attrs ? o->attrs->name : "",
         .min_in = o->min_in, .max_in = o->max_in == 255 ? -1 : o->max_in, .attr_count = o->attrs ? o->attrs->count : 0,
         .elementwise = o->props & BORN_P_ELEMENTWISE, .view = o->props & BORN_P_VIEW, .host = o->host != 0,
         .extent = o->props & BORN_P_EXTENT, .effect = o->props & BORN_P_EFFECT, .control = o->props & BORN_P_CONTROL,

@@ -1,6 +1,6 @@
 /* Hostile models made by hand, each after a failure published about some reader or runtime: nesting, counts and sizes
-   that lie, names defined twice, functions that never end, attributes and indices that kernels must not trust. Every one
-   ends in a status with a text. */
+   that lie, names defined twice, functions that never end, attributes and indices that kernels must not trust. Every
+   one ends in a status with a text. */
 #include "harness.h"
 #include "support_model.h"
 #include "support_pb.h"
@@ -271,7 +271,8 @@ TEST(attributes)
     static const attack cases[] = {
         { "Conv", "group", 0, { 0 }, 4 }, { "Conv", "group", 0, { -1 }, 4 }, { "Conv", "group", 0, { 3 }, 4 },
         { "Conv", "group", 0, { INT64_MAX }, 4 }, { "Conv", "strides", 2, { 0, 1 }, 4 },
-        { "Conv", "strides", 2, { -1, 1 }, 4 }, { "Conv", "strides", 1, { 1 }, 4 }, { "Conv", "pads", 4, { -5, 0, 0, 0 }, 4 },
+        { "Conv", "strides", 2, { -1, 1 }, 4 }, { "Conv", "strides", 1, { 1 }, 4 },
+        { "Conv", "pads", 4, { -5, 0, 0, 0 }, 4 },
         { "Conv", "pads", 4, { INT64_MAX, 0, INT64_MAX, 0 }, 4 }, { "Conv", "pads", 3, { 1, 1, 1 }, 4 },
         { "Conv", "dilations", 2, { INT64_MAX, 1 }, 4 }, { "Conv", "dilations", 2, { 0, 0 }, 4 },
         { "Conv", "kernel_shape", 2, { 7, 7 }, 4 }, { "ConvTranspose", "strides", 2, { INT64_MAX, 2 }, 4 },
@@ -280,10 +281,12 @@ TEST(attributes)
         { "MaxPool", "kernel_shape", 2, { 0, 0 }, 0 }, { "MaxPool", "kernel_shape", 2, { INT64_MAX, 1 }, 0 },
         { "MaxPool", "kernel_shape", 5, { 1, 1, 1, 1, 1 }, 0 }, { "AveragePool", "kernel_shape", 2, { -3, 1 }, 0 },
         { "Transpose", "perm", 4, { 0, 1, 1, 3 }, 0 }, { "Transpose", "perm", 4, { 0, 1, 2, 400 }, 0 },
-        { "Transpose", "perm", 2, { 1, 0 }, 0 }, { "Concat", "axis", 0, { 100 }, 0 }, { "Concat", "axis", 0, { INT64_MIN }, 0 },
-        { "Softmax", "axis", 0, { 9 }, 0 }, { "ArgMax", "axis", 0, { -9 }, 0 }, { "DepthToSpace", "blocksize", 0, { 0 }, 0 },
+        { "Transpose", "perm", 2, { 1, 0 }, 0 }, { "Concat", "axis", 0, { 100 }, 0 },
+        { "Concat", "axis", 0, { INT64_MIN }, 0 }, { "Softmax", "axis", 0, { 9 }, 0 },
+        { "ArgMax", "axis", 0, { -9 }, 0 }, { "DepthToSpace", "blocksize", 0, { 0 }, 0 },
         { "DepthToSpace", "blocksize", 0, { 3037000500 }, 0 }, { "SpaceToDepth", "blocksize", 0, { -2 }, 0 },
-        { "LRN", "size", 0, { -5 }, 0 }, { "LRN", "size", 0, { 0 }, 0 }, { "GroupNormalization", "num_groups", 0, { 0 }, 4 },
+        { "LRN", "size", 0, { -5 }, 0 }, { "LRN", "size", 0, { 0 }, 0 },
+        { "GroupNormalization", "num_groups", 0, { 0 }, 4 },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -330,7 +333,8 @@ TEST(operands)
         { "Tile", 4, { -1, 1, 1, 1 }, false }, { "Tile", 4, { 1 << 21, 1, 1, 1 }, false },
         { "Squeeze", 1, { 1 }, false }, { "Squeeze", 1, { 99 }, false }, { "Unsqueeze", 1, { -99 }, false },
         { "Unsqueeze", 2, { 1, 1 }, false }, { "Unsqueeze", 5, { 0, 1, 2, 3, 4 }, false },
-        { "Pad", 8, { INT64_MAX, 0, 0, 0, 0, 0, 0, 0 }, false }, { "Pad", 8, { INT64_MIN, 0, 0, 0, 0, 0, 0, 0 }, false },
+        { "Pad", 8, { INT64_MAX, 0, 0, 0, 0, 0, 0, 0 }, false },
+        { "Pad", 8, { INT64_MIN, 0, 0, 0, 0, 0, 0, 0 }, false },
         { "Pad", 7, { 0, 0, 0, 0, 0, 0, 0 }, false }, { "Gather", 1, { 1 }, false }, { "Gather", 1, { -2 }, false },
         { "Gather", 1, { INT64_MIN }, false }, { "GatherND", 4, { 0, 4, 0, 0 }, false },
         { "TopK", 1, { -1 }, false }, { "TopK", 1, { INT64_MAX }, false }, { "Split", 2, { 1, INT64_MAX }, false },
@@ -354,7 +358,8 @@ TEST(operands)
 
 TEST(shapes_made_of_numbers)
 {
-    static const int64_t huge[] = { (int64_t)1 << 40 }, product[] = { (int64_t)1 << 32, (int64_t)1 << 32 }, below[] = { -1 };
+    static const int64_t huge[] = { (int64_t)1 << 40 }, below[] = { -1 };
+    static const int64_t product[] = { (int64_t)1 << 32, (int64_t)1 << 32 };
     const int64_t *const v[] = { huge, product, below };
     const int n[] = { 1, 2, 1 };
 

@@ -119,10 +119,12 @@ TEST(data_in_the_folder_is_read)
     size_t n;
 
     REQUIRE(set_up());
-    const entry e[] = { { "location", "sub/w.bin", 0 }, { "offset", "4", 0 }, { "length", "8", 0 }, { "checksum", "0", 0 } };
+    const entry e[] = { { "location", "sub/w.bin", 0 }, { "offset", "4", 0 }, { "length", "8", 0 },
+                        { "checksum", "0", 0 } };
     put_model(e, 4, false);
     if (CHECK_OK(open_model(&m, &err), &err) && CHECK_OK(born_session_open(m, NULL, &s, &err), &err) &&
-        CHECK_OK(born_session_run(s, &in, 1, &out, 1, &err), &err) && CHECK_OK(born_array_f32(&out, &y, &n, &err), &err)) {
+        CHECK_OK(born_session_run(s, &in, 1, &out, 1, &err), &err) &&
+        CHECK_OK(born_array_f32(&out, &y, &n, &err), &err)) {
         CHECK_INT(n, 2);
         CHECK(y[0] > 11.9f && y[0] < 12.1f && y[1] > 22.9f && y[1] < 23.1f);
     }
@@ -169,8 +171,8 @@ TEST(links_and_odd_files)
 
 TEST(keys_offsets_and_lengths)
 {
-    static const char *const bad[] = { "-1", "18446744073709551615", "18446744073709551616", "9223372036854775807", "17",
-                                       "13", "", " 0", "0x0", "1e1", "99999999999999999999999999" };
+    static const char *const bad[] = { "-1", "18446744073709551615", "18446744073709551616", "9223372036854775807",
+                                       "17", "13", "", " 0", "0x0", "1e1", "99999999999999999999999999" };
 
     REQUIRE(set_up());
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -1,5 +1,5 @@
-/* Real models cut at every 997th byte: each prefix ends in a status, never in a crash. The copies are exactly as long as
-   the prefix, so that a sanitizer sees a read beyond it. ctest-labels: slow */
+/* Real models cut at every 997th byte: each prefix ends in a status, never in a crash. The copies are exactly as long
+   as the prefix, so that a sanitizer sees a read beyond it. ctest-labels: slow */
 #include "harness.h"
 #include "support_model.h"
 

@@ -193,7 +193,9 @@ born_status cli_inputs_make(const born_model *m, const cli_input_options *o, cli
     for (int i = 0; i < out->count && !st; i++)
         if (!out->given[i]) {
             st = born_model_input(m, i, &v);
-            if (!st) st = cli_error(err, BORN_INVALID, "input '%s' has no value: give --input %s=FILE, or rand or zeros", v.name, v.name);
+            if (!st)
+                st = cli_error(err, BORN_INVALID, "input '%s' has no value: give --input %s=FILE, or rand or zeros",
+                               v.name, v.name);
         }
     return st;
 }

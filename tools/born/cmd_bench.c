@@ -1,5 +1,5 @@
 /* born bench: how fast a model runs here, and how much of the machine that is. */
-#include "bench.h"
+#include "cli_bench.h"
 
 #include <stdlib.h>
 

@@ -159,7 +159,8 @@ static void sum_profile(void *user, const born_profile_row *r)
 
 static void plan(const inspect_options *o, born_model *m, plan_facts *p)
 {
-    born_session_desc sd = { .threads = (int)o->common.threads, .max_bytes = o->common.max_bytes, .profile = o->profile };
+    born_session_desc sd = { .threads = (int)o->common.threads, .max_bytes = o->common.max_bytes,
+                             .profile = o->profile };
     born_error err = { .status = BORN_OK };
     born_session *s = NULL;
     cli_inputs in = { 0 };

@@ -48,7 +48,8 @@ static int parse(int argc, char **argv, run_options *o)
         if (r < 0) return CLI_USAGE;
         if (r) continue;
         if (cli_value(&a, "--output", &v)) {
-            if (!v || !strchr(v, '=') || o->output_count == 64) return cli_usage_error("run", "--output needs NAME=FILE");
+            if (!v || !strchr(v, '=') || o->output_count == 64)
+                return cli_usage_error("run", "--output needs NAME=FILE");
             o->output[o->output_count++] = v;
         } else if (cli_value(&a, "--labels", &v)) {
             if (!v) return cli_usage_error("run", "--labels needs a file");
@@ -107,7 +108,8 @@ static born_status open_and_run(const run_options *o, run_state *s, born_error *
     born_model_info info;
     born_model_desc md = { .load = o->copy ? BORN_COPY : BORN_MAP, .max_bytes = o->common.max_bytes,
                            .passes_off = o->common.passes_off };
-    born_session_desc sd = { .threads = (int)o->common.threads, .max_bytes = o->common.max_bytes, .profile = o->profile };
+    born_session_desc sd = { .threads = (int)o->common.threads, .max_bytes = o->common.max_bytes,
+                             .profile = o->profile };
     double t0 = cli_seconds();
     born_status st = born_model_open(o->model, &md, &s->model, err);
 
@@ -177,9 +179,9 @@ static void print_plain(const run_options *o, const run_state *s)
     }
     if (o->time) {
         born_session_stats_get(s->session, &stats);
+        size_t plan = stats.arena_bytes + stats.scratch_bytes + stats.state_bytes + stats.packed_bytes;
         printf("load %.2f ms  first run %.2f ms  best run %.2f ms  plan %s  peak memory %s\n", s->load_s * 1e3,
-               s->first_s * 1e3, s->run_s * 1e3,
-               cli_bytes((double)(stats.arena_bytes + stats.scratch_bytes + stats.state_bytes + stats.packed_bytes), buf),
+               s->first_s * 1e3, s->run_s * 1e3, cli_bytes((double)plan, buf),
                cli_bytes((double)cli_peak_memory(), peak));
     }
     if (o->profile) born_session_profile(s->session, print_profile_row, NULL);

@@ -10,8 +10,8 @@ static const char notices[] =
     "libpng: PNG Reference Library License version 2, (C) 1995-2022 the PNG Reference Library Authors\n"
 #endif
 #if defined(BORN_HAVE_JPEG)
-    "libjpeg-turbo: this software is based in part on the work of the Independent JPEG Group; BSD-3-Clause, IJG and zlib "
-    "licences\n"
+    "libjpeg-turbo: this software is based in part on the work of the Independent JPEG Group; BSD-3-Clause, IJG and "
+    "zlib licences\n"
 #endif
     ;
 
@@ -54,8 +54,8 @@ int cmd_version(int argc, char **argv)
         return CLI_OK;
     }
     if (!json) {
-        printf("born %s  cpu %s  %d threads  memory %s\ncomponents:", born_version(), born_cpu_level(), born_cpu_count(),
-               cli_bytes((double)born_memory_limit(), memory));
+        printf("born %s  cpu %s  %d threads  memory %s\ncomponents:", born_version(), born_cpu_level(),
+               born_cpu_count(), cli_bytes((double)born_memory_limit(), memory));
         for (size_t i = 0; i < sizeof components / sizeof *components; i++)
             if (components[i].here) printf(" %s", components[i].name);
         putchar('\n');

@@ -31,8 +31,8 @@ born_status cli_read_file(const char *path, size_t max_bytes, unsigned char **by
         if (!p || n + 1 == cap) {
             unsigned char *bigger = realloc(p, p ? cap *= 2 : cap);
             if (!bigger || (max_bytes && n > max_bytes)) {
-                born_status st = bigger ? cli_error(err, BORN_NOMEM, "%s: above the limit of %zu bytes", path, max_bytes)
-                                        : cli_error(err, BORN_NOMEM, "%s: out of memory", path);
+                born_status st = cli_error(err, BORN_NOMEM, "%s: %s", path,
+                                           bigger ? "larger than --max-bytes allows" : "out of memory");
                 free(bigger ? bigger : p);
                 fclose(f);
                 return st;
@@ -87,7 +87,8 @@ bool cli_tensor_new(cli_tensor *t, born_dtype dtype, const int64_t *dim, int ran
     t->a.dtype = dtype;
     t->a.shape.rank = rank;
     for (int i = 0; i < rank; i++) {
-        if (dim[i] < 0 || __builtin_mul_overflow(n, dim[i], &n)) return cli_error(err, BORN_FORMAT, "its sizes overflow"), false;
+        if (dim[i] < 0 || __builtin_mul_overflow(n, dim[i], &n))
+            return cli_error(err, BORN_FORMAT, "its sizes overflow"), false;
         t->a.shape.dim[i] = dim[i];
     }
     int64_t bytes = born_dtype_bytes(dtype, n);
@@ -214,7 +215,8 @@ born_status cli_read_tensors(const char *path, const born_value_info *want, cons
     } else {
         *out = calloc(1, sizeof **out);
         *count = 1;
-        st = *out ? parse_one(path, bytes, n, want, p, max_bytes, *out, err) : cli_error(err, BORN_NOMEM, "out of memory");
+        st = *out ? parse_one(path, bytes, n, want, p, max_bytes, *out, err)
+                  : cli_error(err, BORN_NOMEM, "out of memory");
         if (st) {
             free(*out);
             *out = NULL;
@@ -244,7 +246,8 @@ static int write_npy(FILE *f, const born_array *a)
     n += snprintf(head + n, sizeof head - (size_t)n, "), }");
     while ((n + 11) % 64) head[n++] = ' ';
     head[n++] = '\n';
-    const unsigned char start[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(n & 255), (unsigned char)(n >> 8) };
+    const unsigned char start[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(n & 255),
+                                      (unsigned char)(n >> 8) };
     if (fwrite(start, 1, 10, f) != 10 || fwrite(head, 1, (size_t)n, f) != (size_t)n) return -1;
     size_t bytes = (size_t)cli_count(&a->shape) * cli_elem_bytes(a->dtype);
     return bytes && fwrite(a->data, 1, bytes, f) != bytes ? -1 : 0;

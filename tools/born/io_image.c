@@ -126,7 +126,8 @@ static born_status decode(const unsigned char *bytes, size_t n, size_t max_bytes
 /* The weighted pixels that make coordinate i of `to` from `from` pixels: a triangle as wide as the scale. */
 static int weights(int64_t i, int64_t from, int64_t to, int64_t *first, float *w, int most)
 {
-    double scale = (double)from / (double)to, reach = scale > 1 ? scale : 1, mid = ((double)i + 0.5) * scale - 0.5, sum = 0;
+    double scale = (double)from / (double)to, reach = scale > 1 ? scale : 1;
+    double mid = ((double)i + 0.5) * scale - 0.5, sum = 0;
     int64_t lo = (int64_t)ceil(mid - reach), hi = (int64_t)floor(mid + reach);
     int n = 0;
 

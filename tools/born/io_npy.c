@@ -44,7 +44,8 @@ static const char *entry(const char *head, const char *key)
 
 static bool parse_header(const char *head, born_dtype *t, int64_t *dim, int *rank, bool *fortran)
 {
-    const char *descr = entry(head, "'descr'"), *order = entry(head, "'fortran_order'"), *shape = entry(head, "'shape'");
+    const char *descr = entry(head, "'descr'"), *order = entry(head, "'fortran_order'");
+    const char *shape = entry(head, "'shape'");
 
     if (!descr || !order || !shape || *shape != '(' || (*descr != '\'' && *descr != '"')) return false;
     const char *end = strchr(descr + 1, *descr);
@@ -99,14 +100,15 @@ born_status cli_npy_parse(const unsigned char *bytes, size_t n, size_t max_bytes
         if (__builtin_mul_overflow(count, dim[i], &count)) return cli_error(err, BORN_FORMAT, "its sizes overflow");
     at += head_n;
     if (count > (int64_t)((n - at) / (size_t)size) || (size_t)count * (size_t)size != n - at)
-        return cli_error(err, BORN_FORMAT, "it holds %zu bytes, its shape needs %lld elements", n - at, (long long)count);
+        return cli_error(err, BORN_FORMAT, "it holds %zu bytes, its shape needs %lld elements", n - at,
+                         (long long)count);
     if (!cli_tensor_new(out, t, dim, rank, max_bytes, err)) return err->status;
     if (fortran && rank > 1)
         from_fortran(out, bytes + at);
     else if (out->a.bytes)
         memcpy(out->memory, bytes + at, out->a.bytes);
     if (t == BORN_BOOL)
-        for (size_t i = 0; i < out->a.bytes; i++) ((unsigned char *)out->memory)[i] = ((unsigned char *)out->memory)[i] != 0;
+        for (unsigned char *p = out->memory, *end = p + out->a.bytes; p < end; p++) *p = *p != 0;
     return BORN_OK;
 }
 

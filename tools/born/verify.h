@@ -39,6 +39,7 @@ void verify_case(const char *folder, const verify_options *o, verify_result *r);
 void verify_apart(const char *folder, const verify_options *o, verify_result *r);
 
 /* verify_compare.c: true where got is what is wanted; else `why` says what differs. Shape and dtype exactly, numbers
-   that are no floats exactly, floats within abs(x - y) <= atol + rtol * abs(y); NaN equals NaN, infinities themselves. */
+   that are no floats exactly, floats within abs(x - y) <= atol + rtol * abs(y); NaN equals NaN, infinities
+   themselves. */
 bool verify_compare(const born_array *got, const born_array *want, double rtol, double atol, char *why, size_t why_n);
 #endif

@@ -73,16 +73,27 @@ static born_status read_set(const char *set, const char *kind, size_t max_bytes,
     return cli_error(err, BORN_FORMAT, "more than %d values", MAX_VALUES);
 }
 
+/* The output that an expected tensor is for: the one of its name, else the one in its place. */
+static int output_for(const running *x, const cli_tensor *want, int at)
+{
+    born_value_info v;
+
+    for (int i = 0; want->name[0] && i < x->info.output_count; i++)
+        if (born_model_output(x->model, i, &v) == BORN_OK && !strcmp(v.name, want->name)) return i;
+    return at;
+}
+
 static void compare_set(running *x, const cli_tensor *want, int want_count, const char *label, verify_result *r)
 {
     char why[240], where[160];
     born_value_info v;
 
+    for (int i = 0; i < x->info.output_count; i++) r->hash = cli_hash(&x->out[i], r->hash);
     for (int i = 0; i < want_count; i++) {
-        r->hash = cli_hash(&x->out[i], r->hash);
-        if (r->outcome == VERIFY_FAILED || verify_compare(&x->out[i], &want[i].a, x->rtol, x->atol, why, sizeof why))
+        int k = output_for(x, &want[i], i);
+        if (r->outcome == VERIFY_FAILED || verify_compare(&x->out[k], &want[i].a, x->rtol, x->atol, why, sizeof why))
             continue;
-        if (born_model_output(x->model, i, &v)) v.name = "?";
+        if (born_model_output(x->model, k, &v)) v.name = "?";
         snprintf(where, sizeof where, "%s output '%.60s'", label, v.name);
         failed(r, where, why);
     }

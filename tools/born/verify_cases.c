@@ -79,7 +79,8 @@ born_status verify_find(const char *root, verify_list *list, born_error *err)
         char *path = todo.path[--todo.count];
         born_error ignored;
         /* a folder below that cannot be read is none of the user's cases */
-        if (read_folder(top, path, &todo, list, &ignored) == BORN_NOMEM) st = cli_error(err, BORN_NOMEM, "out of memory");
+        if (read_folder(top, path, &todo, list, &ignored) == BORN_NOMEM)
+            st = cli_error(err, BORN_NOMEM, "out of memory");
         free(path);
     }
     verify_free(&todo);

@@ -62,6 +62,7 @@ bool verify_compare(const born_array *got, const born_array *want, double rtol, 
     }
     if (!wrong) return true;
     snprintf(why, why_n, "%lld of %lld elements differ, first at %lld: %.9g, expected %.9g; largest difference %.3g",
-             (long long)wrong, (long long)n, (long long)first, cli_element(got, first), cli_element(want, first), worst);
+             (long long)wrong, (long long)n, (long long)first, cli_element(got, first), cli_element(want, first),
+             worst);
     return false;
 }

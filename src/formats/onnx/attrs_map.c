@@ -94,7 +94,7 @@ static born_status set_field(map_frame *f, const born_attr_field *field, const p
         break;
     }
     case BORN_ATTR_ENUM: {
-        int k = a->type == PB_ATTR_STRING ? choice(field->text, a->s) : a->type == PB_ATTR_INT && a->i >= 0 && a->i < 100 ? (int)a->i : -1;
+        int k = a->type == PB_ATTR_STRING ? choice(field->text, a->s) : a->i >= 0 && a->i < 100 ? (int)a->i : -1;
         *good = a->type == PB_ATTR_STRING || a->type == PB_ATTR_INT;
         *known = k >= 0;
         memcpy(at, &k, sizeof k);

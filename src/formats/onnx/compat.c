@@ -169,7 +169,8 @@ static born_status resize_old(map_frame *f, const map_call *c)
     copy_operands(c, in);
     in[2] = in[1];
     in[1] = -1;
-    if (scales && scales->type == PB_ATTR_FLOATS) in[2] = born__map_f32s(f, &st, scales->floats.v, scales->floats.count);
+    if (scales && scales->type == PB_ATTR_FLOATS)
+        in[2] = born__map_f32s(f, &st, scales->floats.v, scales->floats.count);
     if (born__map_attr(c, "height_scale")) {
         float v[4] = { 1, 1, (float)born__map_attr_float(c, "height_scale", 1),
                        (float)born__map_attr_float(c, "width_scale", 1) };

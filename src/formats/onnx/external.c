@@ -128,7 +128,8 @@ static born_status open_file(born_onnx_files *f, born_str location, born_filemap
     opened *o = &f->file[f->count];
 
     BORN_FAIL_IF(f->dir_fd == -1, err, BORN_UNSUPPORTED, "its data is in another file, and the model has no folder");
-    BORN_FAIL_IF(!location.n || location.n > MAX_PATH, err, BORN_FORMAT, "external data: the path is empty or too long");
+    BORN_FAIL_IF(!location.n || location.n > MAX_PATH, err, BORN_FORMAT,
+                 "external data: the path is empty or too long");
     char *path = born__strdup_n(location.p, location.n);
     BORN_FAIL_IF(!path, err, BORN_NOMEM, "external data: out of memory");
     for (int i = 0; i < f->count; i++)

@@ -111,7 +111,8 @@ born_status born__map_const(map_frame *f, const pb_tensor *t, born_str name, bor
     }
     BORN_TRY(born__pb_tensor_open(t, x->files, &a, &d, x->err));
     BORN_TRY(const_data(f, t, &d, &a, &own, &data));
-    born_status st = born__graph_const(f->g, name.p, name.n, a.dtype, a.shape.dim, a.shape.rank, data, own, out, x->err);
+    born_status st =
+        born__graph_const(f->g, name.p, name.n, a.dtype, a.shape.dim, a.shape.rank, data, own, out, x->err);
     if (st && own) born__free((void *)(uintptr_t)data);
     return st;
 }
@@ -320,7 +321,8 @@ static born_status map_node(map_frame *f, const pb_node *n)
         if (st == BORN_FORMAT && n->name.n) born__error_prefix(x->err, "node '%s'", born__pb_text(n->name, text, 40));
         return st;
     }
-    map_call c = { n->domain, n->op, n->name, version, version, in, out, n->in_count, n->out_count, n->attr, n->attr_count };
+    map_call c = { n->domain,   n->op,        n->name, version,      version, in, out,
+                   n->in_count, n->out_count, n->attr, n->attr_count };
     if (version >= MAP_NEWEST) c.version = MAP_NEWEST - 1;
     return born__map_call(f, &c);
 }

@@ -94,7 +94,8 @@ typedef struct map_call {
 } map_call;
 
 /* --- map_names.c --- */
-born_status born__map_bind(map_frame *f, born_str name, born_vid v, born_error *err);      /* FORMAT where it is taken */
+/* FORMAT where the name is taken. */
+born_status born__map_bind(map_frame *f, born_str name, born_vid v, born_error *err);
 map_name *born__map_find(const map_frame *f, born_str name);                               /* in this frame only */
 /* The value a name stands for in f, captured from an enclosing graph where need be. FORMAT: nothing has that name. */
 born_status born__map_resolve(map_frame *f, born_str name, born_vid *out);
@@ -129,7 +130,8 @@ born_status born__map_emit(map_frame *f, const map_call *c, const char *op, cons
 /* The same with one fresh output; a gap or failure gives -1 and keeps the status in *st. */
 born_vid born__map_emit1(map_frame *f, const map_call *c, born_status *st, const char *op, const born_vid *in,
                          int in_count, const pb_attr *attr, int attr_count);
-/* Constants: a list of integers (rank 1), one integer (rank 0), one number of dtype t (rank 0). -1 and *st on failure. */
+/* Constants: a list of integers (rank 1), one integer (rank 0), one number of dtype t (rank 0). -1 and *st on
+   failure. */
 born_vid born__map_ints(map_frame *f, born_status *st, const int64_t *v, int64_t count);
 born_vid born__map_int(map_frame *f, born_status *st, int64_t v);
 born_vid born__map_scalar(map_frame *f, born_status *st, born_dtype t, double v);
@@ -146,7 +148,8 @@ static inline pb_attr born__map_attr_f(const char *name, float v)
 }
 static inline pb_attr born__map_attr_s(const char *name, const char *v)
 {
-    return (pb_attr){ .name = { name, __builtin_strlen(name) }, .type = PB_ATTR_STRING, .s = { v, __builtin_strlen(v) } };
+    return (pb_attr){ .name = { name, __builtin_strlen(name) }, .type = PB_ATTR_STRING,
+                      .s = { v, __builtin_strlen(v) } };
 }
 const pb_attr *born__map_attr(const map_call *c, const char *name);
 int64_t born__map_attr_int(const map_call *c, const char *name, int64_t def);

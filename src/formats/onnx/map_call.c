@@ -102,7 +102,8 @@ born_vid born__map_scalar(map_frame *f, born_status *st, born_dtype t, double v)
 born_status born__map_emit(map_frame *f, const map_call *c, const char *op, const born_vid *in, int in_count,
                            const born_vid *out, int out_count, const pb_attr *attr, int attr_count)
 {
-    map_call n = { { "", 0 }, { op, strlen(op) }, c->name, MAP_NEWEST, c->said, in, out, in_count, out_count, attr, attr_count };
+    map_call n = { { "", 0 }, { op, strlen(op) }, c->name, MAP_NEWEST, c->said, in, out, in_count, out_count, attr,
+                   attr_count };
 
     return born__map_call(f, &n);
 }
@@ -162,10 +163,12 @@ static born_status add_node(map_frame *f, const born_op *op, const map_call *c)
     BORN_TRY(born__map_attrs(f, op, c, attrs, why, sizeof why));
     while (in_count && c->in[in_count - 1] < 0) in_count--;
     while (out_count > 1 && c->out[out_count - 1] < 0) out_count--;
-    if (!why[0] && op->max_in != 255 && in_count > op->max_in) strcpy(why, "it has more inputs than are supported");
-    if (!why[0] && in_count < op->min_in) strcpy(why, "it has fewer inputs than it needs");
-    if (why[0]) {
-        born__map_gap(f->x, c->domain, c->op, c->said, c->name, why);
+    const char *refusal = why[0]                                            ? why
+                          : op->max_in != 255 && in_count > op->max_in      ? "it has more inputs than are supported"
+                          : in_count < op->min_in                           ? "it has fewer inputs than it needs"
+                                                                            : NULL;
+    if (refusal) {
+        born__map_gap(f->x, c->domain, c->op, c->said, c->name, refusal);
         return BORN_OK;
     }
     hint_dtypes(f, op, c, in_count);

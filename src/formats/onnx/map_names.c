@@ -52,7 +52,8 @@ born_status born__map_bind(map_frame *f, born_str name, born_vid v, born_error *
 {
     char text[64];
 
-    BORN_FAIL_IF(!name.n || name.n > MAX_NAME, err, BORN_FORMAT, "onnx: a value has no name, or one of %zu bytes", name.n);
+    BORN_FAIL_IF(!name.n || name.n > MAX_NAME, err, BORN_FORMAT, "onnx: a value has no name, or one of %zu bytes",
+                 name.n);
     if (f->table.count * 2 >= f->table.cap) BORN_TRY(grow(f->x, &f->table));
     map_name *s = probe(&f->table, name);
     BORN_FAIL_IF(!s, err, BORN_FORMAT, "onnx: too many names collide");

@@ -52,7 +52,9 @@ typedef struct pb_node {
     int attr_count;
 } pb_node;
 
-typedef enum pb_kind { PB_KIND_NONE, PB_KIND_TENSOR, PB_KIND_SEQUENCE, PB_KIND_OPTIONAL, PB_KIND_MAP, PB_KIND_SPARSE } pb_kind;
+typedef enum pb_kind {
+    PB_KIND_NONE, PB_KIND_TENSOR, PB_KIND_SEQUENCE, PB_KIND_OPTIONAL, PB_KIND_MAP, PB_KIND_SPARSE
+} pb_kind;
 
 typedef struct pb_value_info {
     born_str name;

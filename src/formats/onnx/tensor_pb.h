@@ -17,7 +17,8 @@ typedef struct pb_data {
 } pb_data;
 
 /* Fills dtype, shape and bytes of *a (data stays NULL) and finds the elements. files NULL: external data refused. */
-born_status born__pb_tensor_open(const pb_tensor *t, born_onnx_files *files, born_array *a, pb_data *d, born_error *err);
+born_status born__pb_tensor_open(const pb_tensor *t, born_onnx_files *files, born_array *a, pb_data *d,
+                                 born_error *err);
 /* Copies the elements to dst (a->bytes of them); booleans become 0 or 1. */
 born_status born__pb_tensor_copy(const pb_tensor *t, const pb_data *d, const born_array *a, void *dst, born_error *err);
 

@@ -1,5 +1,5 @@
-/* Timing runs of a session: see bench.h. */
-#include "bench.h"
+/* Timing runs of a session: see cli_bench.h. */
+#include "cli_bench.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Single operators: each row becomes an ONNX model of one node, made in memory, with its weights as constants, so that
    what is measured is what a model gets: packed weights, planned memory. */
-#include "bench.h"
+#include "cli_bench.h"
 
 #include <stdlib.h>
 #include <string.h>

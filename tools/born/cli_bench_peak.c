@@ -1,6 +1,6 @@
 /* The most f32 FMA operations a second that one core does: independent chains in registers, as many as hide the
    latency, at the widest level in use. What "share of peak" is a share of. */
-#include "bench.h"
+#include "cli_bench.h"
 
 #include <string.h>
 #if defined(__x86_64__)
