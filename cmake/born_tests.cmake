@@ -1,6 +1,7 @@
 # Tests: tests/<folder>/test_<name>.c is a program, .cpp one in C++, .sh and .py scripts. Labels: the folder, and the
-# words of a line "ctest-labels: ..." in the file (slow, threads, cross, device). Exit code 77 means skipped. All run
-# in the root of the source tree; scripts learn where things are from the environment:
+# words of a line "ctest-labels: ..." in the file: slow, threads, cross (run on every target), device, posix (not built
+# for WASI). Exit code 77 means skipped. All run in the root of the source tree; scripts learn where things are from the
+# environment:
 #   BORN_BIN the tool, BORN_LIB and BORN_SHARED_LIB the libraries, BORN_SOURCE, BORN_BUILD, CC, CXX, BORN_LAUNCHER.
 file(GLOB BORN_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.c)
 file(GLOB BORN_TEST_CXX CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
@@ -18,7 +19,7 @@ if(TARGET born_shared)
     list(APPEND BORN_TEST_ENV "BORN_SHARED_LIB=$<TARGET_FILE:born_shared>")
 endif()
 
-function(born_test_properties name file)
+function(born_test_labels file out)
     get_filename_component(folder ${file} DIRECTORY)
     get_filename_component(folder ${folder} NAME)
     set(labels ${folder})
@@ -28,6 +29,11 @@ function(born_test_properties name file)
         string(REGEX MATCHALL "[a-z]+" words "${line}")
         list(APPEND labels ${words})
     endif()
+    set(${out} "${labels}" PARENT_SCOPE)
+endfunction()
+
+function(born_test_properties name file)
+    born_test_labels(${file} labels)
     set(timeout 300)
     if("slow" IN_LIST labels)
         set(timeout 1800)
@@ -40,6 +46,10 @@ function(born_test_properties name file)
 endfunction()
 
 function(born_test_program file)
+    born_test_labels(${file} labels)
+    if("posix" IN_LIST labels AND CMAKE_SYSTEM_NAME STREQUAL "WASI")
+        return()
+    endif()
     get_filename_component(name ${file} NAME_WE)
     get_filename_component(folder ${file} DIRECTORY)
     file(GLOB support CONFIGURE_DEPENDS ${folder}/support_*.c)

@@ -1,6 +1,6 @@
 /* External tensor data, attacked: paths that leave the folder, links, odd files, keys, offsets and lengths that lie.
    After CVE-2022-25882, CVE-2024-27318, CVE-2026-27489 (traversal), CVE-2026-34446 (hard links), CVE-2026-34447
-   (symbolic links), CVE-2026-34445 (keys, offsets), GHSA-q56x-g2fj-4rj6 (check and use). */
+   (symbolic links), CVE-2026-34445 (keys, offsets), GHSA-q56x-g2fj-4rj6 (check and use). ctest-labels: posix */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

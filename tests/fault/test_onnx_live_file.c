@@ -1,4 +1,5 @@
-/* A model's file that is cut or rewritten while it is mapped: wrong numbers or status IO, never a signal. */
+/* A model's file that is cut or rewritten while it is mapped: wrong numbers or status IO, never a signal.
+   ctest-labels: posix */
 #if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
 #endif

@@ -3,7 +3,6 @@
 #include "cli.h"
 
 #include <math.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(BORN_HAVE_PNG)
@@ -11,6 +10,7 @@
 #endif
 #if defined(BORN_HAVE_JPEG)
 #include <jpeglib.h>
+#include <setjmp.h>
 #endif
 
 enum { MAX_SIDE = 1 << 15 };
