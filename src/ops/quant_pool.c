@@ -71,9 +71,10 @@ static int64_t window_sum(const pool_job *j, const char *plane, const int64_t *a
         lo[d] = first < 0 ? 0 : first;
         hi[d] = end > w->in[d] ? w->in[d] : end;
         if (hi[d] < lo[d]) hi[d] = lo[d];
-        *count *= hi[d] - lo[d];
+        *count = (int64_t)((uint64_t)*count * (uint64_t)(hi[d] - lo[d]));     /* may pass 2^63 on the way to 0 */
         if (d >= 3 - j->n) step[d] = j->x.stride[2 + d - (3 - j->n)];
     }
+    if (*count == 0) return 0;
     for (int64_t a = lo[0]; a < hi[0]; a++)
         for (int64_t b = lo[1]; b < hi[1]; b++)
             for (int64_t c = lo[2]; c < hi[2]; c++)
