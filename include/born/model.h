@@ -57,6 +57,7 @@ typedef struct born_session_stats {
     size_t arena_bytes, scratch_bytes, state_bytes, packed_bytes;   /* of the present plans */
     int64_t call_count;         /* kernel calls of the last run */
     int64_t run_count, bind_count;
+    double flops;               /* multiplications and additions of the last run's matrix products and convolutions */
 } born_session_stats;
 
 /// One node's share of the time, summed over the runs measured.

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/frame.h"
+#include "graph/patterns.h"
 #include "ops/copy_view.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
@@ -269,6 +270,18 @@ static born_status pack_weights(born_gframe *f, born_binding *b, int32_t k, born
     return st;
 }
 
+/* Multiplications and additions of a product; 0 for other ops. */
+static double call_flops(const born_call *c)
+{
+    const born_pattern *p = born__pattern(BORN_PATTERN_COST, c->op->id);
+
+    if (!p || p->a >= c->in_count || !c->out_count) return 0;
+    const born_view *v = &c->in[p->a], *y = &c->out[0];
+    double results = (double)born__view_count(y);
+    if (p->b < 0) return v->rank ? 2 * results * (double)v->dim[v->rank - 1] : 0;
+    return p->b < y->rank && y->dim[p->b] ? 2 * results * (double)born__view_count(v) / (double)y->dim[p->b] : 0;
+}
+
 /* The plan entry of one node that runs on the backend. */
 static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t node, const born_gnode *n,
                              born_view *in, born_view *out, born_error *err)
@@ -302,6 +315,8 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     pc->pack_form = q.pack_form;
     pc->pack_bytes = q.pack_bytes;
     seg->node[seg->plan.count++] = node;
+    seg->flops += call_flops(&pc->call);
+    if (f->flops) f->flops[node] = call_flops(&pc->call);
     for (int i = 0; i < n->out_count; i++) {
         born_slot *s = &b->slot[n->out[i]];
         int64_t bytes = born__view_bytes(&out[i]);
@@ -417,6 +432,7 @@ born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_
     seg->bound = false;
     seg->plan.count = 0;
     seg->scratch_bytes = 0;
+    seg->flops = 0;
     b->host_bytes = k ? b->segment[k - 1].host_end : 0;
     f->session->bind_count++;
     if (!s->control)

@@ -39,7 +39,8 @@ born_status born__frame_open(born_session *s, born_graph *g, born_gframe **out, 
     if (ok && s->profile) {
         f->seconds = born__calloc(nodes, sizeof *f->seconds);
         f->calls = born__calloc(nodes, sizeof *f->calls);
-        ok = f->seconds && f->calls;
+        f->flops = born__calloc(nodes, sizeof *f->flops);
+        ok = f->seconds && f->calls && f->flops;
     }
     born_status status = ok ? BORN_OK : born__fail(err, BORN_NOMEM, "session: out of memory");
     for (int32_t k = 0; k < st->segment_count && status == BORN_OK; k++)
@@ -70,6 +71,7 @@ void born__frame_close(born_gframe **fp)
     born__free(f->key);
     born__free(f->seconds);
     born__free(f->calls);
+    born__free(f->flops);
     born__free(f);
 }
 
@@ -256,6 +258,7 @@ static born_status run_plan(born_gframe *f, int32_t k, born_error *err)
     restore_bounds(f, k);
     BORN_TRY(f->seconds ? run_profiled(f, seg, err) : born__backend_run_plan(f->session->backend, &seg->plan, err));
     f->session->call_count += seg->plan.count;
+    f->session->flops += seg->flops;
     take_extents(f, k);
     return BORN_OK;
 }

@@ -45,6 +45,7 @@ typedef struct born_bound_segment {
     size_t patch_count, patch_cap;
     size_t block_bytes, scratch_bytes, host_end;
     uint64_t epoch;         /* of the frame's blocks when pointers were last set */
+    double flops;           /* of one run */
 } born_bound_segment;
 
 typedef struct born_binding {
@@ -89,7 +90,6 @@ typedef struct born_gframe {
     int32_t *expire_next, *expire_head; /* planning: roots that die at a node, as lists */
     double *seconds;                /* per node, where the session profiles */
     int64_t *calls;
-    const char **kernel;
     double *flops;
 } born_gframe;
 

@@ -71,6 +71,7 @@ struct born_session {
     size_t *result_cap;
     int tie_count;
     int64_t run_count, bind_count, call_count;
+    double flops;                   /* of the last run's products */
 };
 
 /* Copies a user's desc of any version into ours: UNSUPPORTED where a field we do not know is set. */

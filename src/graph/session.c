@@ -322,6 +322,7 @@ born_status born_session_run(born_session *s, const born_array *in, int n_in, bo
                  "%d outputs asked for, the model gives %zu", n_out, s->model->graph->output_count);
     BORN_TRY(take_inputs(s, in, n_in, true, err));
     s->call_count = 0;
+    s->flops = 0;
     BORN_TRY(born__frame_run(s->frame, s->input_view, false, err));
     BORN_FAIL_IF(s->model->source_lost && s->model->source_lost(s->model->source), err, BORN_IO,
                  "the model's file was cut while it was mapped");
@@ -335,7 +336,8 @@ void born_session_stats_get(const born_session *s, born_session_stats *out)
 {
     *out = (born_session_stats){ .scratch_bytes = s->scratch_bytes, .packed_bytes = s->model->packed_bytes,
                                  .state_bytes = s->state_bytes, .arena_bytes = s->block_bytes,
-                                 .call_count = s->call_count, .run_count = s->run_count, .bind_count = s->bind_count };
+                                 .call_count = s->call_count, .run_count = s->run_count, .bind_count = s->bind_count,
+                                 .flops = s->flops };
 }
 
 void born_session_profile(const born_session *s, void (*fn)(void *user, const born_profile_row *row), void *user)
@@ -345,7 +347,8 @@ void born_session_profile(const born_session *s, void (*fn)(void *user, const bo
     for (size_t k = 0; f->seconds && k < f->graph->node_count; k++) {
         const born_gnode *n = &f->graph->node[k];
         born_profile_row row = { .node = n->name, .op = n->op->name, .kernel = "", .seconds = f->seconds[k],
-                                 .calls = f->calls[k] };
+                                 .calls = f->calls[k],
+                                 .flops = f->flops[k] * (double)f->calls[k] };
         if (f->calls[k]) fn(user, &row);
     }
 }
