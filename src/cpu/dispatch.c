@@ -71,6 +71,12 @@ static void make_index(void)
     while (atomic_load(&indexed) != 2) {} /* another thread is at it: microseconds */
 }
 
+uint32_t born__cpu_levels_in_use(void)
+{
+    if (atomic_load(&indexed) != 2) make_index();
+    return atomic_load(&have) & atomic_load(&mask);
+}
+
 static const born_kernel *best_of(const born_kernel *k, const born_kernel *end, uint32_t levels)
 {
     const born_kernel *best = NULL;
@@ -82,10 +88,9 @@ static const born_kernel *best_of(const born_kernel *k, const born_kernel *end, 
 
 const born_kernel *born__kernel_pick(const born_call *c, born_query *q)
 {
-    if (atomic_load(&indexed) != 2) make_index();
+    uint32_t levels = born__cpu_levels_in_use();
     uint16_t op = c->op->id;
     if (op >= BORN_OP_COUNT || !first_of[op] || c->in_count < 1) return NULL;
-    uint32_t levels = atomic_load(&have) & atomic_load(&mask);
     const born_kernel *k = &rows[first_of[op] - 1], *end = rows + ROW_COUNT;
     while (k < end && k->op == op) {
         const born_kernel *best = k->dtype == c->in[0].dtype ? best_of(k, end, levels) : NULL;

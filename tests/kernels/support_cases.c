@@ -289,6 +289,80 @@ static void make_lrn(kcase *k, born_dtype t)
     if (case_chance(k, 40)) a->beta = 0.6;
 }
 
+/* Operands of a recurrent layer of `gates` gates; direction and layout are in its attributes already. */
+static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64_t layout)
+{
+    int64_t d = direction == 2 ? 2 : 1, steps = case_in(k, 1, 7), batch = case_in(k, 1, case_chance(k, 50) ? 2 : 9);
+    int64_t in = case_in(k, 1, 60), h = case_in(k, 1, 60), state[3] = { layout ? batch : d, layout ? d : batch, h };
+
+    if (case_chance(k, 10)) in = case_in(k, 1000, 1100);
+    if (case_chance(k, 5)) steps = 0;
+    add(k, case_view(k, t, 3, (int64_t[]){ layout ? batch : steps, layout ? steps : batch, in }, -1));
+    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 90) ? 0 : -1));
+    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, 0));
+    add(k, case_chance(k, 70) ? case_view(k, t, 2, (int64_t[]){ d, 2 * gates * h }, 0) : (born_view){ 0 });
+    add(k, (born_view){ 0 });
+    if (case_chance(k, 40)) {
+        k->in[4] = case_view(k, BORN_I32, 1, &batch, 0);
+        for (int64_t b = 0; b < batch; b++)
+            born__store_f64(BORN_I32, k->in[4].data + b * 4, (double)case_in(k, -1, steps + 2));
+    }
+    for (int i = 5; i < (gates == 4 ? 7 : 6); i++)
+        add(k, case_chance(k, 60) ? case_view(k, t, 3, state, 0) : (born_view){ 0 });
+    if (gates == 4) add(k, case_chance(k, 50) ? case_view(k, t, 2, (int64_t[]){ d, 3 * h }, 0) : (born_view){ 0 });
+}
+
+/* Now and then other activations than the usual ones. */
+static born_strs rnn_activations(kcase *k, int per_direction, int direction)
+{
+    static const char *const names[] = { "Tanh", "Sigmoid", "Relu", "Affine", "LeakyRelu", "ThresholdedRelu",
+                                         "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus" };
+    int n = per_direction * (direction == 2 ? 2 : 1);
+    born_str *list = case_block(k, (size_t)n * sizeof *list);
+
+    if (case_chance(k, 60)) return (born_strs){ 0 };
+    for (int i = 0; i < n; i++) {
+        const char *name = names[case_in(k, 0, 10)];
+        list[i] = (born_str){ name, strlen(name) };
+    }
+    return (born_strs){ list, n };
+}
+
+static void make_rnn(kcase *k, born_dtype t)
+{
+    born_rnn_attrs *a = (born_rnn_attrs *)(void *)k->attrs;
+
+    a->direction = (int)case_in(k, 0, 2);
+    a->layout = case_in(k, 0, 1);
+    a->clip = case_chance(k, 20) ? 0.5 : 0;
+    a->activations = rnn_activations(k, 1, a->direction);
+    rnn_operands(k, t, 1, a->direction, a->layout);
+}
+
+static void make_gru(kcase *k, born_dtype t)
+{
+    born_gru_attrs *a = (born_gru_attrs *)(void *)k->attrs;
+
+    a->direction = (int)case_in(k, 0, 2);
+    a->layout = case_in(k, 0, 1);
+    a->clip = case_chance(k, 20) ? 0.5 : 0;
+    a->linear_before_reset = case_chance(k, 50);
+    a->activations = rnn_activations(k, 2, a->direction);
+    rnn_operands(k, t, 3, a->direction, a->layout);
+}
+
+static void make_lstm(kcase *k, born_dtype t)
+{
+    born_lstm_attrs *a = (born_lstm_attrs *)(void *)k->attrs;
+
+    a->direction = (int)case_in(k, 0, 2);
+    a->layout = case_in(k, 0, 1);
+    a->clip = case_chance(k, 20) ? 0.5 : 0;
+    a->input_forget = case_chance(k, 20);
+    a->activations = rnn_activations(k, 3, a->direction);
+    rnn_operands(k, t, 4, a->direction, a->layout);
+}
+
 typedef struct generator { uint16_t op; void (*make)(kcase *k, born_dtype t); } generator;
 static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
@@ -299,6 +373,9 @@ static const generator generators[] = {
     { BORN_OP_GLOBAL_MAX_POOL, make_global_pool },
     { BORN_OP_GLOBAL_AVERAGE_POOL, make_global_pool },
     { BORN_OP_LRN, make_lrn },
+    { BORN_OP_RNN, make_rnn },
+    { BORN_OP_GRU, make_gru },
+    { BORN_OP_LSTM, make_lstm },
 };
 
 /* Results get memory of their own with guard bytes around; random layout for ops that take any. */

@@ -1,8 +1,8 @@
 /* Convolution as implicit GEMM on register tiles: rows are result pixels, terms are kernel positions times channels,
-   columns are result channels. A row's address is where its window starts in the image, so no patch is ever copied. A
-   tile whose windows lie inside the image runs over the segment's terms in one call; at borders each kernel position
-   goes to the rows that have it, with chains kept in a small buffer, so taps in the padding are skipped as the law says.
-   Items are blocks of pixels times groups of panels, as in gemm_k.c. */
+   columns are result channels. A row's address is where its window starts in the image, so no patch is ever copied.
+   Pixels are walked class by class (conv.h): all rows of a tile have the same taps inside the image, which makes one
+   list of runs for the tile, and taps in the padding are skipped as the law says. Items are blocks of pixels times
+   groups of panels, as in gemm_k.c. */
 #include "cpu/simd/simd.h"
 
 #include <stddef.h>
@@ -15,63 +15,66 @@ enum {
     BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL,
     WIDE = BORN_TILE_N * BORN_PANEL,
     RUNS = 64,                      /* runs handed to a tile at once */
+    IMAGE_FLOATS = 1 << 18,
 };
 
 typedef struct conv_job {
     const born_conv *v;
+    born_conv_classes classes;
     const float *panels;
     float *pack;                    /* where panels are packed to */
     int64_t pixels, groups, blocks, block_rows;     /* groups of panels per group of channels */
+    bool image_first;               /* the image fits the second cache: all its blocks before the next panels */
+    bool direct;                    /* the tile does the epilogue */
 } conv_job;
 
 /* A result pixel: where its window starts in x (floats, may lie before the image), where its results and residual
-   are, and the taps [lo, hi) per axis that lie in the image. */
-typedef struct pixel {
-    int64_t x, y, r;
-    int32_t lo[3], hi[3];
-    bool whole;
-} pixel;
+   are, and its class. */
+typedef struct pixel { int64_t x, y, r; int cls; } pixel;
 
-static void find_pixels(const born_conv *v, int64_t first, int64_t count, pixel *px)
+static pixel pixel_at(const born_conv *v, int64_t n, const int64_t o[3], int cls)
 {
-    const born_window *w = &v->win;
-    int64_t o[3], rest = first, n;
+    pixel p = { n * v->xn, n * v->yn, n * v->rn, cls };
 
-    for (int a = 2; a >= 0; a--) {
-        o[a] = rest % w->out[a];
-        rest /= w->out[a];
+    for (int a = 0; a < 3; a++) {
+        p.x += (o[a] * v->win.stride[a] - v->win.pad[a]) * v->xs[a];
+        p.y += o[a] * v->ys[a];
+        p.r += o[a] * v->rs[a];
     }
-    n = rest;
-    pixel row = { 0 };
-    for (int64_t i = 0; i < count; i++) {
-        if (i == 0 || o[2] == 0) {      /* a new row: all but the last axis */
-            row = (pixel){ .x = n * v->xn, .y = n * v->yn, .r = n * v->rn, .whole = true };
-            for (int a = 0; a < 2; a++) {
-                int64_t lo, hi;
-                born__window_taps(w, a, o[a], &lo, &hi);
-                row.lo[a] = (int32_t)lo;
-                row.hi[a] = (int32_t)hi;
-                row.whole = row.whole && lo == 0 && hi == w->kernel[a];
-                row.x += (o[a] * w->stride[a] - w->pad[a]) * v->xs[a];
-                row.y += o[a] * v->ys[a];
-                row.r += o[a] * v->rs[a];
+    return p;
+}
+
+/* Pixels [first, first + count) of the walk over classes. */
+static void find_pixels(const conv_job *j, int64_t first, int64_t count, pixel *px)
+{
+    const born_conv *v = j->v;
+    int cls = 0;
+
+    while (cls + 1 < j->classes.count && j->classes.at[cls + 1].first <= first) cls++;
+    for (int64_t i = 0; i < count; cls++) {
+        const born_conv_class *c = &j->classes.at[cls];
+        int64_t size = c->n[0] * c->n[1] * c->n[2], skip = i == 0 ? first - c->first : 0, n = skip / (size ? size : 1);
+        int64_t at[3], end = c->first + size * v->batch - first < count ? c->first + size * v->batch - first : count;
+        for (int64_t a = 2, rest = skip; a >= 0; a--) {
+            at[a] = rest % c->n[a];
+            rest /= c->n[a];
+        }
+        while (i < end) {
+            int64_t o[3] = { c->o[0] + at[0], c->o[1] + at[1], c->o[2] + at[2] }, run = c->n[2] - at[2];
+            pixel p = pixel_at(v, n, o, cls);
+            if (run > end - i) run = end - i;
+            for (int64_t k = 0; k < run; k++) {
+                px[i++] = p;
+                p.x += v->win.stride[2] * v->xs[2];
+                p.y += v->ys[2];
+                p.r += v->rs[2];
             }
-        }
-        int64_t start = o[2] * w->stride[2] - w->pad[2], lo = 0, hi = w->kernel[2];
-        px[i] = row;
-        px[i].x += start * v->xs[2];
-        px[i].y += o[2] * v->ys[2];
-        px[i].r += o[2] * v->rs[2];
-        if (start < 0 || start + (hi - 1) * w->dilation[2] >= w->in[2]) {
-            born__window_taps(w, 2, o[2], &lo, &hi);
-            px[i].whole = row.whole && lo == 0 && hi == w->kernel[2];
-        }
-        px[i].lo[2] = (int32_t)lo;
-        px[i].hi[2] = (int32_t)hi;
-        for (int a = 2; a >= 0; a--) {
-            if (++o[a] < w->out[a]) break;
-            o[a] = 0;
-            if (a == 0) n++;
+            at[2] = 0;
+            if (++at[1] < c->n[1]) continue;
+            at[1] = 0;
+            if (++at[0] < c->n[0]) continue;
+            at[0] = 0;
+            n++;
         }
     }
 }
@@ -105,153 +108,158 @@ static void next_tap(const born_conv *v, tap *t)
     }
 }
 
-static int64_t tap_offset(const born_conv *v, const tap *t)
-{
-    int64_t at = t->channel;
-
-    for (int a = 0; a < 3; a++) at += t->k[a] * v->win.dilation[a] * v->xs[a];
-    return at;
-}
-
-/* Adds n terms at x offset `a` to the list, joined to the last run where they follow it. false: the list is full. */
-static bool add_run(born_run *run, int64_t *count, int64_t a, int64_t term, int64_t n)
-{
-    born_run *last = &run[*count - 1];
-
-    if (*count && last->a + last->n == a && last->b + last->n * BORN_PANEL == term * BORN_PANEL) {
-        last->n += n;
-        return true;
-    }
-    if (*count == RUNS) return false;
-    run[(*count)++] = (born_run){ a, term * BORN_PANEL, n };
-    return true;
-}
-
-/* The runs of a segment for rows that have every tap; 0: more than a list holds. */
-static int64_t whole_runs(const born_conv *v, int64_t k0, int64_t k1, born_run *run)
+/* The runs of terms from *at on, before k1, of the taps that the class has; stops where the list is full. */
+static int64_t list_runs(const born_conv *v, const born_conv_class *c, tap *at, int64_t k1, born_run *run)
 {
     int64_t count = 0;
 
-    for (tap t = first_tap(v, k0); t.term < k1; next_tap(v, &t)) {
-        int64_t n = k1 - t.term < t.n ? k1 - t.term : t.n;
-        if (!add_run(run, &count, tap_offset(v, &t), t.term, n)) return 0;
+    for (; at->term < k1; next_tap(v, at)) {
+        int64_t n = k1 - at->term < at->n ? k1 - at->term : at->n, x = at->channel;
+        bool inside = true;
+        for (int a = 0; a < 3; a++) {
+            inside = inside && at->k[a] >= c->lo[a] && at->k[a] < c->hi[a];
+            x += at->k[a] * v->win.dilation[a] * v->xs[a];
+        }
+        if (!inside) continue;
+        born_run *last = &run[count - (count > 0)];
+        if (count && last->a + last->n == x && last->b + last->n * BORN_PANEL == at->term * BORN_PANEL) {
+            last->n += n;
+            continue;
+        }
+        if (count == RUNS) break;
+        run[count++] = (born_run){ x, at->term * BORN_PANEL, n };
     }
     return count;
 }
 
-static const float *address(const float *base, int64_t offset)
+/* One segment whose runs do not fit one list: the chain goes on from call to call in a small buffer. */
+static void tile_long(const born_conv *v, const born_conv_class *c, born_tile *t, int64_t k0, int64_t k1)
 {
-    return (const float *)((uintptr_t)base + (uintptr_t)(offset * (int64_t)sizeof(float)));
-}
-
-/* Runs the listed terms for the rows of `mask` and goes on with their chains. */
-static void run_rows(const born_tile *all, uint32_t mask, const born_run *run, int64_t count, float (*chain)[WIDE])
-{
-    born_tile t = *all;
-
-    t.m = 0;
-    for (int r = 0; r < all->m; r++) {
-        if (!(mask >> r & 1u)) continue;
-        t.a[t.m] = all->a[r];
-        t.c[t.m++] = chain[r];
-    }
-    t.run = run;
-    t.run_count = count;
-    t.chain = true;
-    t.add = false;
-    if (t.m && count) BORN_K(tile_f32)(&t);
-}
-
-static uint32_t rows_with(const pixel *px, int m, int axis, int64_t k)
-{
-    uint32_t mask = 0;
-
-    for (int r = 0; r < m; r++) mask |= (uint32_t)(k >= px[r].lo[axis] && k < px[r].hi[axis]) << r;
-    return mask;
-}
-
-/* A tile with rows at a border: terms [k0, k1). */
-static void tile_border(const born_conv *v, const born_tile *t, const pixel *px, int64_t k0, int64_t k1)
-{
-    _Alignas(64) float chain[BORN_TILE_M][WIDE] = { { 0 } };
+    _Alignas(64) float chain[BORN_TILE_M][WIDE];
     born_run run[RUNS];
-    int64_t count = 0;
-    uint32_t open = 0;
+    float *to[BORN_TILE_ROWS];
+    bool add = t->add;
+    tap at = first_tap(v, k0);
 
-    for (tap at = first_tap(v, k0); at.term < k1; next_tap(v, &at)) {
-        int64_t n = k1 - at.term < at.n ? k1 - at.term : at.n;
-        uint32_t mask = rows_with(px, t->m, 0, at.k[0]) & rows_with(px, t->m, 1, at.k[1]) & rows_with(px, t->m, 2, at.k[2]);
-        if (!mask) continue;
-        if (mask != open || !add_run(run, &count, tap_offset(v, &at), at.term, n)) {
-            run_rows(t, open, run, count, chain);
-            open = mask;
-            count = 0;
-            add_run(run, &count, tap_offset(v, &at), at.term, n);
-        }
+    memcpy(to, t->c, sizeof to);
+    for (int r = 0; r < t->m; r++) t->c[r] = chain[r];
+    t->finish = NULL;
+    t->add = t->chain = false;
+    while (at.term < k1) {
+        t->run = run;
+        t->run_count = list_runs(v, c, &at, k1, run);
+        BORN_K(tile_f32)(t);
+        t->chain = true;
     }
-    run_rows(t, open, run, count, chain);
     for (int r = 0; r < t->m; r++)
-        for (int j = 0; j < t->np * BORN_PANEL; j += BORN_PANEL) {
-            v16 sum = v_load(chain[r] + j);
-            v_store(t->c[r] + j, t->add ? v_add(v_load(t->c[r] + j), sum) : sum);
+        for (int i = 0; i < t->np * BORN_PANEL; i += BORN_PANEL) {
+            v16 sum = v_load(chain[r] + i);
+            v_store(to[r] + i, add ? v_add(v_load(to[r] + i), sum) : sum);
         }
 }
 
-static void finish_rows(const born_conv *v, const pixel *px, int m, float *buf, int64_t width, int64_t column,
-                        int64_t columns)
-{
-    float *out[BORN_TILE_ROWS];
-    const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
+/* A block of pixels of panels [p0, p1) of group g. */
+typedef struct block {
+    const conv_job *j;
+    const float *x;
+    int64_t p0, p1, width, column, columns, rows;
+    pixel px[BLOCK_ROWS];
+    _Alignas(64) float buf[BLOCK_FLOATS];
+    born_finish f;
+} block;
 
-    for (int r = 0; r < m; r++) {
-        out[r] = v->y + px[r].y + column * v->end.out_col;
-        bias[r] = v->end.has_bias ? v->end.bias + column * v->end.bias_col : NULL;
-        residual[r] = v->end.has_residual ? v->end.residual + px[r].r + column * v->end.residual_col : NULL;
-    }
-    BORN_K(epilogue_f32)(&v->end, buf, width, m, column, columns, out, bias, residual);
-}
-
-/* Pixels [m0, m1) of panels [p0, p1) of group g. */
-static void block_run(const conv_job *j, int64_t g, int64_t p0, int64_t p1, int64_t m0, int64_t m1)
+static void start_block(block *b, const conv_job *j, int64_t g, int64_t p0, int64_t p1, int64_t m0, int64_t m1)
 {
     const born_conv *v = j->v;
-    _Alignas(64) float buf[BLOCK_FLOATS];
-    pixel px[BLOCK_ROWS];
-    born_run run[RUNS];
-    int64_t width = (p1 - p0) * BORN_PANEL, tiles = (m1 - m0 + BORN_TILE_M - 1) / BORN_TILE_M;
-    int64_t columns = v->mg - p0 * BORN_PANEL < width ? v->mg - p0 * BORN_PANEL : width;
-    const float *x = v->x + g * v->cg;
 
-    find_pixels(v, m0, m1 - m0, px);
-    for (int64_t k0 = 0; k0 < v->terms; k0 += BORN_CHAIN) {
-        int64_t k1 = v->terms - k0 < BORN_CHAIN ? v->terms : k0 + BORN_CHAIN, runs = whole_runs(v, k0, k1, run);
-        for (int64_t i = 0; i < tiles; i++) {
-            int64_t r0 = i * (m1 - m0) / tiles, r1 = (i + 1) * (m1 - m0) / tiles;
-            bool whole = runs > 0;
-            born_tile t = { .m = (int)(r1 - r0), .np = (int)(p1 - p0), .add = k0 > 0, .run = run, .run_count = runs,
-                            .b = j->panels + (g * v->panels + p0) * v->terms * BORN_PANEL,
-                            .b_panel = v->terms * BORN_PANEL, .b_step = BORN_PANEL };
-            for (int r = 0; r < t.m; r++) {
-                whole = whole && px[r0 + r].whole;
-                t.a[r] = address(x, px[r0 + r].x);
-                t.c[r] = buf + (r0 + r) * width;
-            }
-            if (whole) BORN_K(tile_f32)(&t);
-            else tile_border(v, &t, px + r0, k0, k1);
-            if (k1 == v->terms) finish_rows(v, px + r0, t.m, buf + r0 * width, width, g * v->mg + p0 * BORN_PANEL, columns);
-        }
+    b->j = j;
+    b->x = v->x + g * v->cg;
+    b->p0 = g * v->panels + p0;
+    b->p1 = g * v->panels + p1;
+    b->width = (p1 - p0) * BORN_PANEL;
+    b->columns = v->mg - p0 * BORN_PANEL < b->width ? v->mg - p0 * BORN_PANEL : b->width;
+    b->column = g * v->mg + p0 * BORN_PANEL;
+    b->rows = m1 - m0;
+    b->f.scales = v->end.has_scales ? v->end.scales + b->column * v->end.scales_col : NULL;
+    b->f.has_bias = v->end.has_bias;
+    b->f.has_residual = v->end.has_residual;
+    b->f.relu = v->end.activation != 0;
+    b->f.last = (int)(b->columns - b->width + BORN_PANEL);
+    find_pixels(j, m0, b->rows, b->px);
+}
+
+static void find_ends(block *b, int64_t r0, int m)
+{
+    const born_epilogue *e = &b->j->v->end;
+    const float *bias = e->has_bias ? e->bias + b->column * e->bias_col : NULL;
+    const float *residual = e->has_residual ? e->residual + b->column * e->residual_col : NULL;
+
+    for (int r = 0; r < m; r++) {
+        b->f.out[r] = b->j->v->y + b->px[r0 + r].y + b->column * e->out_col;
+        if (bias) b->f.bias[r] = bias;
+        if (residual) b->f.residual[r] = residual + b->px[r0 + r].r;
     }
 }
 
-/* Items: group of channels, group of panels, block of pixels. */
+/* Terms [k0, k1) of all tiles. */
+static void run_segment(block *b, int64_t k0, int64_t k1)
+{
+    const conv_job *j = b->j;
+    const born_conv *v = j->v;
+    born_run run[RUNS];
+    int64_t runs = 0;
+    int cls = -1;
+    bool last = k1 == v->terms, whole = true;
+
+    for (int64_t r0 = 0, r1, end = 0; r0 < b->rows; r0 = r1) {
+        if (b->px[r0].cls != cls) {
+            tap at = first_tap(v, k0);
+            cls = b->px[r0].cls;
+            runs = list_runs(v, &j->classes.at[cls], &at, k1, run);
+            whole = at.term >= k1;
+            for (end = r0 + 1; end < b->rows && b->px[end].cls == cls;) end++;
+        }
+        int64_t tiles = (end - r0 + BORN_TILE_M - 1) / BORN_TILE_M;
+        r1 = r0 + (end - r0 + tiles - 1) / tiles;
+        born_tile t;
+        t.m = (int)(r1 - r0);
+        t.np = (int)(b->p1 - b->p0);
+        t.chain = false;
+        t.add = k0 > 0;
+        t.run = run;
+        t.run_count = runs;
+        t.b = j->panels + b->p0 * v->terms * BORN_PANEL;
+        t.b_panel = v->terms * BORN_PANEL;
+        t.b_step = BORN_PANEL;
+        t.finish = last && whole && j->direct ? &b->f : NULL;
+        for (int r = 0; r < t.m; r++) {
+            t.a[r] = (const float *)((uintptr_t)b->x + (uintptr_t)(b->px[r0 + r].x * (int64_t)sizeof(float)));
+            t.c[r] = b->buf + (r0 + r) * b->width;
+        }
+        if (last) find_ends(b, r0, t.m);
+        if (whole) BORN_K(tile_f32)(&t);
+        else tile_long(v, &j->classes.at[cls], &t, k0, k1);
+        if (last && !t.finish)
+            BORN_K(epilogue_f32)(&v->end, b->buf + r0 * b->width, b->width, t.m, b->column, b->columns, b->f.out, b->f.bias,
+                                 b->f.residual);
+    }
+}
+
+/* Items: group of channels, then group of panels and block of pixels in the order that reuses the larger side. */
 static void run_items(void *ctx, int64_t begin, int64_t end)
 {
     const conv_job *j = ctx;
+    const born_conv *v = j->v;
+    block b;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t block = i % j->blocks, part = i / j->blocks % j->groups, g = i / j->blocks / j->groups;
-        int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < j->pixels ? m0 + j->block_rows : j->pixels;
-        block_run(j, g, part * j->v->panels / j->groups, (part + 1) * j->v->panels / j->groups, m0, m1);
+        int64_t g = i / (j->blocks * j->groups), rest = i % (j->blocks * j->groups);
+        int64_t at = j->image_first ? rest % j->blocks : rest / j->groups;
+        int64_t part = j->image_first ? rest / j->blocks : rest % j->groups;
+        int64_t m0 = at * j->block_rows, m1 = m0 + j->block_rows < j->pixels ? m0 + j->block_rows : j->pixels;
+        start_block(&b, j, g, part * v->panels / j->groups, (part + 1) * v->panels / j->groups, m0, m1);
+        for (int64_t k0 = 0; k0 < v->terms; k0 += BORN_CHAIN)
+            run_segment(&b, k0, v->terms - k0 < BORN_CHAIN ? v->terms : k0 + BORN_CHAIN);
     }
 }
 
@@ -266,11 +274,14 @@ static void gemm_conv(const born_conv *v, const born_exec *x)
 {
     conv_job j = { .v = v, .panels = v->packed, .pixels = v->batch * v->win.out[0] * v->win.out[1] * v->win.out[2] };
 
+    born__conv_classes(v, &j.classes);
+    j.direct = born__epilogue_direct(&v->end);
     j.groups = (v->panels + BORN_TILE_N - 1) / BORN_TILE_N;
     j.blocks = (j.pixels + BLOCK_ROWS - 1) / BLOCK_ROWS;
     int64_t per_block = (j.pixels + j.blocks - 1) / j.blocks;
     j.block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
     j.blocks = (j.pixels + j.block_rows - 1) / j.block_rows;
+    j.image_first = v->batch * v->channels * v->win.in[0] * v->win.in[1] * v->win.in[2] <= IMAGE_FLOATS;
     int64_t flops = v->terms * WIDE * j.block_rows;
     born__exec_for(x, v->groups * j.groups * j.blocks, flops >= 1 << 15 ? 1 : (1 << 15) / flops + 1, run_items, &j);
 }

@@ -18,6 +18,38 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
+bool born__conv_classes(const born_conv *v, born_conv_classes *c)
+{
+    const born_window *w = &v->win;
+    int64_t o[3], first = 0;
+
+    c->count = 0;
+    for (o[0] = 0; o[0] < w->out[0];) {
+        born_conv_class x;
+        for (o[1] = 0; o[1] < w->out[1];) {
+            for (o[2] = 0; o[2] < w->out[2]; o[2] += x.n[2]) {
+                if (c->count == BORN_CONV_CLASSES) return false;
+                for (int a = 0; a < 3; a++) {
+                    int64_t lo, hi, n = 1;
+                    born__window_taps(w, a, o[a], &x.lo[a], &x.hi[a]);
+                    for (; o[a] + n < w->out[a]; n++) {
+                        born__window_taps(w, a, o[a] + n, &lo, &hi);
+                        if (lo != x.lo[a] || hi != x.hi[a]) break;
+                    }
+                    x.o[a] = o[a];
+                    x.n[a] = n;
+                }
+                x.first = first;
+                first += v->batch * x.n[0] * x.n[1] * x.n[2];
+                c->at[c->count++] = x;
+            }
+            o[1] += x.n[1];
+        }
+        o[0] += x.n[0];
+    }
+    return true;
+}
+
 static bool mul(size_t *n, int64_t by)
 {
     return by >= 0 && (uint64_t)by <= SIZE_MAX && born__mul_size(*n, (size_t)by, n);

@@ -16,6 +16,9 @@ typedef struct born_epilogue {
     int64_t out_col;
 } born_epilogue;
 
+/* Whether the tile can do it (born_finish in tile.h): neighbouring columns, relu or nothing at the end. */
+bool born__epilogue_direct(const born_epilogue *e);
+
 #ifdef BORN_LEVEL_NAME
 #include "cpu/levels.h"
 /* Finishes m rows of `columns` results that lie in t (row r at t + r * t_row, whole vectors, changed) and writes them to

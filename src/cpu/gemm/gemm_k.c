@@ -18,6 +18,7 @@ typedef struct gemm_job {
     int64_t first_batch;
     int64_t panels, groups, blocks; /* per batch */
     int64_t block_rows;
+    bool direct;                    /* the tile does the epilogue */
 } gemm_job;
 
 typedef struct gemm_at { const float *a, *b, *bias, *residual; float *out; } gemm_at;
@@ -95,6 +96,26 @@ static void tile_in_place(born_tile *t, const gemm_job *j, const float *b, int64
         for (int p = 0; p < t->np * BORN_PANEL; p++) c[r][p] = add ? c[r][p] + chain[r][p] : chain[r][p];
 }
 
+/* Where the rows of one tile come from and go to. */
+typedef struct tile_rows {
+    const float *a[BORN_TILE_ROWS];
+    born_finish f;
+} tile_rows;
+
+static void find_rows(const gemm_job *j, int64_t batch, gemm_at base, int64_t r0, int m, int64_t n0, tile_rows *t)
+{
+    const born_gemm *g = j->g;
+    const float *a_pack = j->a_pack ? j->a_pack + (batch - j->first_batch) * (int64_t)g->a_floats : NULL;
+
+    for (int r = 0; r < m; r++) {
+        gemm_at p = row_at(g, base, r0 + r);
+        t->a[r] = a_pack ? a_pack + (r0 + r) * g->a_row : p.a;
+        t->f.out[r] = p.out + n0 * g->end.out_col;
+        if (g->end.has_bias) t->f.bias[r] = p.bias + n0 * g->end.bias_col;
+        if (g->end.has_residual) t->f.residual[r] = p.residual + n0 * g->end.residual_col;
+    }
+}
+
 static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m0, int64_t m1)
 {
     const born_gemm *g = j->g;
@@ -103,46 +124,56 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     gemm_at base = batch_at(g, batch);
     group_at(j, group, &p0, &p1);
     int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
-    const float *a_pack = j->a_pack ? j->a_pack + (batch - j->first_batch) * (int64_t)g->a_floats : NULL;
     const float *panels = g->panels ? g->panels : j->b_pack ? j->b_pack + (batch - j->first_batch) * (int64_t)g->b_floats : NULL;
+    tile_rows rows;
 
+    rows.f.scales = NULL;
+    rows.f.has_bias = g->end.has_bias;
+    rows.f.has_residual = g->end.has_residual;
+    rows.f.relu = g->end.activation != 0;
+    rows.f.last = (int)(columns - (p1 - p0 - 1) * BORN_PANEL);
     for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
         int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;
+        bool last = k0 + kc == g->k, direct = last && j->direct && (panels || columns == width);
         for (int64_t i = 0; i < tiles; i++) {
             int64_t r0 = m0 + i * (m1 - m0) / tiles, r1 = m0 + (i + 1) * (m1 - m0) / tiles;
             born_run run = { 0, 0, kc };
-            born_tile t = { .m = (int)(r1 - r0), .np = (int)(p1 - p0), .add = k0 > 0, .run = &run, .run_count = 1,
-                            .b_panel = g->k * BORN_PANEL, .b_step = BORN_PANEL };
-            float *out[BORN_TILE_ROWS];
-            const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
+            born_tile t;
+            t.m = (int)(r1 - r0);
+            t.np = (int)(p1 - p0);
+            t.add = k0 > 0;
+            t.chain = false;
+            t.run = &run;
+            t.run_count = 1;
+            t.finish = direct ? &rows.f : NULL;
+            find_rows(j, batch, base, r0, t.m, n0, &rows);
             for (int r = 0; r < t.m; r++) {
-                gemm_at p = row_at(g, base, r0 + r);
-                t.a[r] = (a_pack ? a_pack + (r0 + r) * g->a_row : p.a) + k0;
+                t.a[r] = rows.a[r] + k0;
                 t.c[r] = buf + (r0 - m0 + r) * width;
-                out[r] = p.out + n0 * g->end.out_col;
-                bias[r] = g->end.has_bias ? p.bias + n0 * g->end.bias_col : NULL;
-                residual[r] = g->end.has_residual ? p.residual + n0 * g->end.residual_col : NULL;
             }
             if (panels) {
                 t.b = panels + (p0 * g->k + k0) * BORN_PANEL;
+                t.b_panel = g->k * BORN_PANEL;
+                t.b_step = BORN_PANEL;
                 BORN_K(tile_f32)(&t);
             } else {
                 tile_in_place(&t, j, base.b, n0, k0, kc);
             }
-            if (k0 + kc == g->k)
-                BORN_K(epilogue_f32)(&g->end, buf + (r0 - m0) * width, width, (int)(r1 - r0), n0, columns, out, bias,
-                                     residual);
+            if (last && !direct)
+                BORN_K(epilogue_f32)(&g->end, buf + (r0 - m0) * width, width, t.m, n0, columns, rows.f.out, rows.f.bias,
+                                     rows.f.residual);
         }
     }
 }
 
-/* Items: batch, then group, then block of rows. */
+/* Items: batch, then block of rows, then group of panels: the block of A stays in the second cache while B streams
+   through once per block. */
 static void run_items(void *ctx, int64_t begin, int64_t end)
 {
     const gemm_job *j = ctx;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t block = i % j->blocks, group = i / j->blocks % j->groups, batch = i / j->blocks / j->groups;
+        int64_t group = i % j->groups, block = i / j->groups % j->blocks, batch = i / j->groups / j->blocks;
         int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < j->g->rows ? m0 + j->block_rows : j->g->rows;
         block_run(j, j->first_batch + batch, group, m0, m1);
     }
@@ -197,7 +228,7 @@ static void pack_a_items(void *ctx, int64_t begin, int64_t end)
 
 static void gemm_run(const born_gemm *g, const born_exec *x)
 {
-    gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL };
+    gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL, .direct = born__epilogue_direct(&g->end) };
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
 
     j.groups = (j.panels + wide - 1) / wide;

@@ -8,7 +8,10 @@
 #include "cpu/queries.h"
 #include "ops/ref.h"
 
-enum { CHUNK_BYTES = 8 << 20 };     /* packed batches held at a time */
+enum {
+    CHUNK_BYTES = 8 << 20,          /* packed batches held at a time */
+    IN_PLACE_FLOATS = 1 << 16,
+};
 
 static const float *floats(const born_view *v) { return (const float *)(const void *)v->data; }
 
@@ -40,7 +43,9 @@ static bool plan(born_gemm *g, const void *packed)
     if (g->n > INT32_MAX || g->k > INT32_MAX || g->rows > INT32_MAX || g->batches > INT32_MAX) return false;
     g->panels = packed;
     g->pack_a = g->a_k != 1 && g->k > 1;
-    g->in_place_b = !packed && g->b_n == 1 && g->rows <= 4 && g->n >= BORN_PANEL && g->b_k >= g->n;
+    /* b is read where it is by few rows, and where it fits the second cache */
+    bool near = g->b_k <= IN_PLACE_FLOATS && g->b_k * g->k <= IN_PLACE_FLOATS;
+    g->in_place_b = !packed && g->b_n == 1 && (g->rows <= 4 || near) && g->n >= BORN_PANEL && g->b_k >= g->n;
     g->a_row = (g->k + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL + BORN_PANEL;
     size_t a_bytes = 0, b_bytes = 0, both;
     if (g->pack_a && (!born__mul_size((size_t)g->rows, (size_t)g->a_row, &a_bytes) ||

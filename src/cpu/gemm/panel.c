@@ -47,7 +47,7 @@ static void pack_columns(const float *b, int64_t k, int64_t k_stride, int64_t n_
 void born__panel_pack(const float *b, int64_t k, int64_t n, int64_t k_stride, int64_t n_stride, int64_t first,
                       int64_t last, float *dst)
 {
-    enum { BLOCK = 64 };
+    enum { BLOCK = 8 };
     bool rows = n_stride == 1;
     int64_t step = rows ? BLOCK : k > 0 ? k : 1;
 

@@ -21,6 +21,15 @@ typedef struct born_run {
     int64_t a, b, n;            /* n terms: from a floats behind each row's address, b floats behind the panel's */
 } born_run;
 
+/* The usual epilogue, done on the accumulators: scales, bias, residual, relu; all with neighbouring columns. */
+typedef struct born_finish {
+    float *out[BORN_TILE_ROWS];
+    const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
+    const float *scales;        /* NULL: none; one for each column */
+    bool has_bias, has_residual, relu;
+    int last;                   /* columns of the last panel */
+} born_finish;
+
 typedef struct born_tile {
     const float *a[BORN_TILE_ROWS];
     float *c[BORN_TILE_ROWS];   /* panel j of row r at c[r] + 16 * j */
@@ -28,9 +37,10 @@ typedef struct born_tile {
     int64_t b_panel, b_step;    /* floats */
     const born_run *run;
     int64_t run_count;
+    const born_finish *finish;  /* the result goes through it to finish->out; NULL: it goes to c */
     int m, np;
     bool chain;                 /* go on from c; else from +0 */
-    bool add;                   /* c = c + result; else c = result */
+    bool add;                   /* c + result; else the result alone */
 } born_tile;
 
 #ifdef BORN_LEVEL_NAME

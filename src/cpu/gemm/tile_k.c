@@ -8,6 +8,28 @@
 /* prefetch distance of the tiles that stream B once: 24 lines */
 #define STREAM (24 * BORN_PANEL)
 
+/* Row i, panel j, n columns of it: the epilogue of born_finish. */
+BORN_INLINE void finish(const born_tile *t, int i, int j, int n, v16 v)
+{
+    const born_finish *f = t->finish;
+    int64_t at = (int64_t)j * BORN_PANEL;
+
+    if (t->add) v = v_add(v_load(t->c[i] + at), v);
+    if (n == BORN_PANEL) {
+        if (f->scales) v = v_mul(v, v_load(f->scales + at));
+        if (f->has_bias) v = v_add(v, v_load(f->bias[i] + at));
+        if (f->has_residual) v = v_add(v, v_load(f->residual[i] + at));
+        if (f->relu) v = v_max(v, v_zero());
+        v_store(f->out[i] + at, v);
+        return;
+    }
+    if (f->scales) v = v_mul(v, v_load_n(f->scales + at, n));
+    if (f->has_bias) v = v_add(v, v_load_n(f->bias[i] + at, n));
+    if (f->has_residual) v = v_add(v, v_load_n(f->residual[i] + at, n));
+    if (f->relu) v = v_max(v, v_zero());
+    v_store_n(f->out[i] + at, v, n);
+}
+
 #if BORN_TILE_M == 8
 #define MR 1
 #define NP 1
