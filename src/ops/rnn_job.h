@@ -42,6 +42,7 @@ typedef struct born_rnn_job {
     int64_t steps, batch, inputs, hidden, directions;
     int gates;
     bool linear_before_reset, input_forget, pack;
+    bool reverse[2];            /* per direction: from the sequence's end */
     double clip;
     born_rnn_act act[6];
     born_rnn_operand x, w, r, bias, h0, c0, peep, y, yh, yc;    /* w, r: b is the row, h the column */
@@ -50,4 +51,38 @@ typedef struct born_rnn_job {
     void *h, *c, *rh;           /* [batch][hidden] each; rh: GRU's reset state */
     void *packed_w, *packed_r, *packed_n;   /* panels; n: GRU's last gate, when it is multiplied apart */
 } born_rnn_job;
+
+enum { BORN_RNN_LANES = 16, BORN_RNN_CUT = 1024 };
+
+/* The call as a job, without scratch. */
+void born__rnn_describe(const born_call *c, born_rnn_job *j);
+/* The bytes of scratch, SIZE_MAX where they overflow; with a base, also where each part lies. */
+size_t born__rnn_lay_out(born_rnn_job *j, char *base);
+
+/* The length of sequence b. Lengths are data: what is outside [0, steps] is cut. */
+static inline int64_t born__rnn_length(const born_rnn_job *j, int64_t b)
+{
+    if (!born__has(j->call, 4)) return j->steps;
+    int64_t n = born__at_i64(&j->call->in[4], b);
+    return n < 0 ? 0 : n > j->steps ? j->steps : n;
+}
+
+/* Products of `count` rows of a with the rows of a matrix, each a chain, plus a bias. */
+typedef struct born_rnn_product {
+    const char *a;              /* row i at (i / split) * outer + (i % split) * inner elements */
+    int64_t split, outer, inner, step, terms, count;
+    const char *m;              /* the matrix by strides in elements */
+    int64_t row, col, rows;
+    const void *panels;         /* the same as [rows / 16][terms][16]; NULL: not packed */
+    void *out;                  /* row i at i * out_row */
+    int64_t out_row;
+    const char *bias;           /* NULL: none */
+    int64_t bias_step;
+} born_rnn_product;
+
+/* x w' of direction d for all steps, into xg. */
+born_rnn_product born__rnn_inputs(const born_rnn_job *j, int64_t d, const void *panels);
+/* The states (dense) times rows [first, first + rows) of r, into hg. */
+born_rnn_product born__rnn_recur(const born_rnn_job *j, int64_t d, const void *state, int64_t first, int64_t rows,
+                                 const void *panels);
 #endif

@@ -6,7 +6,7 @@
 #include "ops/lane1.h"
 #include "ops/rnn_job.h"
 
-enum { RNN_LANES = 16, RNN_CUT = 1024, RNN_PACK_ROWS = 4 };
+enum { RNN_PACK_ROWS = 4 };     /* rows of gates from which panels pay */
 
 #define exp_f64 exp
 #define expm1_f64 expm1
@@ -16,27 +16,6 @@ static inline double sigmoid_f64(double x)
 {
     double e = exp(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
-}
-
-/* Products of `count` rows of a (dense, `terms` long, or by strides) with rows of a matrix. */
-typedef struct rnn_product {
-    const char *a;              /* row i at a + (i / split) * outer + (i % split) * inner elements */
-    int64_t split, outer, inner, step, terms, count;
-    const char *m;              /* the matrix: row and column strides in elements; or panels */
-    int64_t row, col, rows;
-    const void *panels;         /* NULL: not packed */
-    void *out;                  /* row i at i * out_row */
-    int64_t out_row;
-    const char *bias;           /* added to the results; NULL: none */
-    int64_t bias_step;
-} rnn_product;
-
-/* The length of sequence b. Lengths are data: what is outside [0, steps] is cut. */
-static int64_t rnn_length(const born_rnn_job *j, int64_t b)
-{
-    if (!born__has(j->call, 4)) return j->steps;
-    int64_t n = born__at_i64(&j->call->in[4], b);
-    return n < 0 ? 0 : n > j->steps ? j->steps : n;
 }
 
 #define BORN_EACH "ops/rnn_product.inc"
@@ -65,13 +44,15 @@ static born_rnn_operand result(const born_call *c, int i, int t, int d, int b, i
     return wanted ? operand(&c->out[i], t, d, b, h) : (born_rnn_operand){ 0 };
 }
 
-static void describe(const born_call *c, born_rnn_job *j)
+void born__rnn_describe(const born_call *c, born_rnn_job *j)
 {
     born_rnn_attrs_all a = born__rnn_attrs(c->op, c->attrs);
     int first = a.layout ? 1 : 0, second = a.layout ? 0 : 1;    /* time and batch of x; direction and batch of states */
     *j = (born_rnn_job){ .call = c, .kind = c->op->id, .gates = a.gates, .clip = a.clip,
                          .linear_before_reset = a.linear_before_reset, .input_forget = a.input_forget };
     (void)born__rnn_activations(&a, j->act, c->op->name, NULL);
+    j->reverse[0] = a.direction == BORN_RNN_REVERSE;
+    j->reverse[1] = true;
     j->steps = c->in[0].dim[first];
     j->batch = c->in[0].dim[second];
     j->inputs = c->in[0].dim[2];
@@ -102,10 +83,9 @@ static bool take(size_t *total, int64_t rows, int64_t cols, size_t size, size_t 
     return fits;
 }
 
-static int64_t padded(int64_t rows) { return (rows + RNN_LANES - 1) / RNN_LANES * RNN_LANES; }
+static int64_t padded(int64_t rows) { return (rows + BORN_RNN_LANES - 1) / BORN_RNN_LANES * BORN_RNN_LANES; }
 
-/* Lays the scratch out behind base; SIZE_MAX where it cannot be. */
-static size_t lay_out(born_rnn_job *j, char *base)
+size_t born__rnn_lay_out(born_rnn_job *j, char *base)
 {
     size_t total = 0, at[8] = { 0 }, size = (size_t)born__elem_size(&j->call->in[0]);
     int64_t rows = j->gates * j->hidden, cells;
@@ -131,11 +111,34 @@ static size_t lay_out(born_rnn_job *j, char *base)
     return total;
 }
 
+born_rnn_product born__rnn_inputs(const born_rnn_job *j, int64_t d, const void *panels)
+{
+    int64_t all = j->gates * j->hidden, size = born__elem_size(&j->call->in[0]);
+    born_rnn_product p = { .a = j->x.data, .split = j->batch, .outer = j->x.t, .inner = j->x.b, .step = j->x.h,
+                           .terms = j->inputs, .count = j->steps * j->batch, .m = j->w.data + d * j->w.d * size,
+                           .row = j->w.b, .col = j->w.h, .rows = all, .panels = panels, .out = j->xg, .out_row = all,
+                           .bias_step = j->bias.h };
+    if (j->bias.data) p.bias = j->bias.data + d * j->bias.d * size;
+    return p;
+}
+
+born_rnn_product born__rnn_recur(const born_rnn_job *j, int64_t d, const void *state, int64_t first, int64_t rows,
+                                 const void *panels)
+{
+    int64_t all = j->gates * j->hidden, size = born__elem_size(&j->call->in[0]);
+    born_rnn_product p = { .a = state, .split = 1, .outer = j->hidden, .step = 1, .terms = j->hidden,
+                           .count = j->batch, .m = j->r.data + (d * j->r.d + first * j->r.b) * size, .row = j->r.b,
+                           .col = j->r.h, .rows = rows, .panels = panels, .out = (char *)j->hg + first * size,
+                           .out_row = all, .bias_step = j->bias.h };
+    if (j->bias.data) p.bias = j->bias.data + (d * j->bias.d + (all + first) * j->bias.h) * size;
+    return p;
+}
+
 static size_t scratch(const born_call *c)
 {
     born_rnn_job j;
-    describe(c, &j);
-    return lay_out(&j, NULL);
+    born__rnn_describe(c, &j);
+    return born__rnn_lay_out(&j, NULL);
 }
 
 size_t born__scratch_rnn(const born_call *c) { return scratch(c); }
@@ -145,9 +148,10 @@ size_t born__scratch_lstm(const born_call *c) { return scratch(c); }
 static born_status run(const born_call *c, const born_exec *x)
 {
     born_rnn_job j;
-    describe(c, &j);
-    BORN_FAIL_IF(x->scratch_bytes < lay_out(&j, NULL), x->err, BORN_INTERNAL, "%s: scratch is too small", c->op->name);
-    (void)lay_out(&j, x->scratch);
+    born__rnn_describe(c, &j);
+    BORN_FAIL_IF(x->scratch_bytes < born__rnn_lay_out(&j, NULL), x->err, BORN_INTERNAL, "%s: scratch is too small",
+                 c->op->name);
+    (void)born__rnn_lay_out(&j, x->scratch);
     void (*direction)(const born_rnn_job *, const born_exec *, int64_t) =
         BORN_PICK_FLOAT(c->in[0].dtype, rnn_direction);
     if (!direction) return born__no_body(c, x);
