@@ -166,8 +166,9 @@ bool born__conv_of(const born_call *c, born_conv *v)
 bool born__query_conv(const born_call *c, born_query *q)
 {
     born_conv v;
+    born_conv_classes classes;
 
-    if (!born__conv_of(c, &v)) return false;
+    if (!born__conv_of(c, &v) || (!v.depthwise && !born__conv_classes(&v, &classes))) return false;
     q->scratch_bytes = v.scratch_bytes;
     q->pack_operand = 1;
     q->pack_form = (v.depthwise ? BORN_FORM_DEPTHWISE_F32 : BORN_FORM_CONV_F32) + ((uint32_t)v.groups - 1) * 0x10000u * 2u;

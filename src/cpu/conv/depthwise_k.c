@@ -1,115 +1,161 @@
-/* Depthwise convolution: one channel per group, 16 channels per vector, 8 pixels of a row at a time so that chains
-   overlap. Pixels whose window crosses the border of the last axis go one by one. Chains are those of conv_k.c: taps in
-   order, cut every 1,024. */
+/* Depthwise convolution: one channel per group, 16 channels per vector. Inside the image four pixels of a row times two
+   vectors advance together, at its borders one pixel times four vectors, so that chains overlap. Chains are those of
+   conv_k.c: taps in order, cut every 1,024. */
 #include "cpu/simd/simd.h"
 
 #include "cpu/conv/conv.h"
 #include "cpu/gemm/tile.h"
 
-enum { PIXELS = 8 };
+enum { PIXELS = 4, VECTORS = 4 };
 
-typedef struct row { int64_t lo[3], hi[3]; const float *x, *w; int64_t channels; } row;
+/* A row of results, and the taps that its pixels have. */
+typedef struct line {
+    const born_conv *v;
+    bool direct;
+    int64_t lo[3], hi[3];
+    const float *x;             /* the row's first window, channel 0; may lie outside the image */
+    float *y;
+    const float *residual;
+} line;
 
-/* m pixels, pixel_step apart; x is where the first one's window starts. */
-BORN_INLINE void sums(const born_conv *v, const row *r, const float *x, int64_t pixel_step, const int m, float *t)
+static const float *address(const float *base, int64_t offset)
 {
+    return (const float *)((uintptr_t)base + (uintptr_t)(offset * (int64_t)sizeof(float)));
+}
+
+/* What follows the sums of n channels from c on, of one pixel. */
+BORN_INLINE void finish(const line *l, v16 v, int64_t o, int64_t c, int64_t n)
+{
+    const born_epilogue *e = &l->v->end;
+    float *out = l->y + o * l->v->ys[2] + c * e->out_col;
+    const float *bias = e->has_bias ? e->bias + c * e->bias_col : NULL;
+    const float *residual = e->has_residual ? l->residual + o * l->v->rs[2] + c * e->residual_col : NULL;
+
+    if (!l->direct) {
+        _Alignas(64) float t[BORN_PANEL];
+        v_store(t, v);
+        BORN_K(epilogue_f32)(e, t, BORN_PANEL, 1, c, n, &out, &bias, &residual);
+        return;
+    }
+    if (n < BORN_PANEL) {
+        if (e->has_scales) v = v_mul(v, v_load_n(e->scales + c, n));
+        if (bias) v = v_add(v, v_load_n(bias, n));
+        if (residual) v = v_add(v, v_load_n(residual, n));
+        v_store_n(out, e->activation ? v_max(v, v_zero()) : v, n);
+        return;
+    }
+    if (e->has_scales) v = v_mul(v, v_load(e->scales + c));
+    if (bias) v = v_add(v, v_load(bias));
+    if (residual) v = v_add(v, v_load(residual));
+    v_store(out, e->activation ? v_max(v, v_zero()) : v);
+}
+
+/* Pixels o .. o + P, channels c .. c + 16 * Q, of which the last vector has `last`. */
+BORN_INLINE void sums(const line *l, int64_t o, const int P, int64_t c, const int Q, int64_t last)
+{
+    const born_conv *v = l->v;
     const born_window *w = &v->win;
-    v16 acc[PIXELS], total[PIXELS];
+    v16 acc[PIXELS * VECTORS], total[PIXELS * VECTORS];
+    const int64_t pixel_step = w->stride[2] * v->xs[2], panel = v->terms * BORN_PANEL;
+    const float *weight = v->packed + c / BORN_PANEL * panel;
+    const float *x = address(l->x, o * pixel_step + c);
     int64_t segment = 0;
 
     BORN_UNROLL
-    for (int p = 0; p < m; p++) acc[p] = total[p] = v_zero();
-    for (int64_t kd = r->lo[0]; kd < r->hi[0]; kd++)
-        for (int64_t kh = r->lo[1]; kh < r->hi[1]; kh++)
-            for (int64_t kw = r->lo[2]; kw < r->hi[2]; kw++) {
+    for (int i = 0; i < P * Q; i++) acc[i] = total[i] = v_zero();
+    for (int64_t kd = l->lo[0]; kd < l->hi[0]; kd++)
+        for (int64_t kh = l->lo[1]; kh < l->hi[1]; kh++)
+            for (int64_t kw = l->lo[2]; kw < l->hi[2]; kw++) {
                 int64_t at = (kd * w->kernel[1] + kh) * w->kernel[2] + kw;
-                const float *from = (const float *)((uintptr_t)x + sizeof(float) * (uintptr_t)(kd * w->dilation[0] * v->xs[0] +
-                                    kh * w->dilation[1] * v->xs[1] + kw * w->dilation[2] * v->xs[2]));
-                if (at / BORN_CHAIN != segment) {
+                const float *from = address(x, kd * w->dilation[0] * v->xs[0] + kh * w->dilation[1] * v->xs[1] +
+                                                   kw * w->dilation[2] * v->xs[2]);
+                if (at >= (segment + 1) * BORN_CHAIN) {
                     BORN_UNROLL
-                    for (int p = 0; p < m; p++) {
-                        total[p] = segment == 0 ? acc[p] : v_add(total[p], acc[p]);
-                        if (at / BORN_CHAIN - segment > 1) total[p] = v_add(total[p], v_zero());
-                        acc[p] = v_zero();
+                    for (int i = 0; i < P * Q; i++) {
+                        total[i] = segment == 0 ? acc[i] : v_add(total[i], acc[i]);
+                        if (at / BORN_CHAIN - segment > 1) total[i] = v_add(total[i], v_zero());
+                        acc[i] = v_zero();
                     }
                     segment = at / BORN_CHAIN;
                 }
-                v16 k = v_load(r->w + at * BORN_PANEL);
-                if (r->channels == BORN_PANEL) {
+                BORN_UNROLL
+                for (int q = 0; q < Q; q++) {
+                    v16 k = v_load(weight + q * panel + at * BORN_PANEL);
                     BORN_UNROLL
-                    for (int p = 0; p < m; p++) acc[p] = v_fma(v_load(from + p * pixel_step), k, acc[p]);
-                } else {
-                    BORN_UNROLL
-                    for (int p = 0; p < m; p++) acc[p] = v_fma(v_load_n(from + p * pixel_step, r->channels), k, acc[p]);
+                    for (int p = 0; p < P; p++) {
+                        const float *a = from + p * pixel_step + q * BORN_PANEL;
+                        v16 b = q == Q - 1 && last < BORN_PANEL ? v_load_n(a, last) : v_load(a);
+                        acc[p * Q + q] = v_fma(b, k, acc[p * Q + q]);
+                    }
                 }
             }
     bool late = (v->terms + BORN_CHAIN - 1) / BORN_CHAIN - segment > 1; /* segments behind the last tap count as +0 */
     BORN_UNROLL
-    for (int p = 0; p < m; p++) {
-        v16 s = segment == 0 ? acc[p] : v_add(total[p], acc[p]);
-        v_store(t + p * BORN_PANEL, late ? v_add(s, v_zero()) : s);
-    }
+    for (int p = 0; p < P; p++)
+        BORN_UNROLL
+        for (int q = 0; q < Q; q++) {
+            v16 s = segment == 0 ? acc[p * Q + q] : v_add(total[p * Q + q], acc[p * Q + q]);
+            finish(l, late ? v_add(s, v_zero()) : s, o + p, c + q * BORN_PANEL, q == Q - 1 ? last : BORN_PANEL);
+        }
 }
 
-/* Pixels [o, o + m) of the row whose results start at y. */
-static void pixels(const born_conv *v, const row *r, int64_t o, int m, int64_t channel, float *y, const float *residual)
+/* All channels of four pixels with every tap of the last axis, or of one pixel. */
+static void inner(const line *l, int64_t o)
 {
-    const born_window *w = &v->win;
-    _Alignas(64) float t[PIXELS * BORN_PANEL];
-    float *out[PIXELS];
-    const float *bias[PIXELS], *res[PIXELS];
-    int64_t step = w->stride[2] * v->xs[2];
-    const float *x = (const float *)((uintptr_t)r->x + sizeof(float) * (uintptr_t)((o * w->stride[2] - w->pad[2]) * v->xs[2]));
+    int64_t c = 0, channels = l->v->channels;
 
-    if (m == PIXELS) sums(v, r, x, step, PIXELS, t);
-    else if (m == 4) sums(v, r, x, step, 4, t);
-    else sums(v, r, x, step, 1, t);
-    for (int p = 0; p < m; p++) {
-        out[p] = y + (o + p) * v->ys[2] + channel * v->end.out_col;
-        bias[p] = v->end.has_bias ? v->end.bias + channel * v->end.bias_col : NULL;
-        res[p] = residual ? residual + (o + p) * v->rs[2] + channel * v->end.residual_col : NULL;
-    }
-    BORN_K(epilogue_f32)(&v->end, t, BORN_PANEL, m, channel, r->channels, out, bias, res);
+    for (; c + 2 * BORN_PANEL <= channels; c += 2 * BORN_PANEL) sums(l, o, PIXELS, c, 2, BORN_PANEL);
+    for (; c + BORN_PANEL <= channels; c += BORN_PANEL) sums(l, o, PIXELS, c, 1, BORN_PANEL);
+    if (c < channels) sums(l, o, PIXELS, c, 1, channels - c);
 }
 
-/* Items: batch, the first two axes, then 16 channels. */
+static void single(const line *l, int64_t o)
+{
+    int64_t c = 0, channels = l->v->channels;
+
+    for (; c + VECTORS * BORN_PANEL <= channels; c += VECTORS * BORN_PANEL) sums(l, o, 1, c, VECTORS, BORN_PANEL);
+    for (; c + BORN_PANEL <= channels; c += BORN_PANEL) sums(l, o, 1, c, 1, BORN_PANEL);
+    if (c < channels) sums(l, o, 1, c, 1, channels - c);
+}
+
+static bool has_all(const born_window *w, int64_t o)
+{
+    int64_t lo, hi;
+
+    born__window_taps(w, 2, o, &lo, &hi);
+    return lo == 0 && hi == w->kernel[2];
+}
+
+/* Items: rows of results. */
 static void run_items(void *ctx, int64_t begin, int64_t end)
 {
     const born_conv *v = ctx;
     const born_window *w = &v->win;
-    int64_t blocks = born__conv_panels(v);
+    line l = { .v = v, .direct = born__epilogue_direct(&v->end) };
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t block = i % blocks, line = i / blocks, o1 = line % w->out[1], o0 = line / w->out[1] % w->out[0];
-        int64_t n = line / w->out[1] / w->out[0], c = block * BORN_PANEL, whole = w->kernel[2];
-        row r = { .w = v->packed + block * v->terms * BORN_PANEL };
-        r.channels = v->channels - c < BORN_PANEL ? v->channels - c : BORN_PANEL;
-        born__window_taps(w, 0, o0, &r.lo[0], &r.hi[0]);
-        born__window_taps(w, 1, o1, &r.lo[1], &r.hi[1]);
-        int64_t at = (o0 * w->stride[0] - w->pad[0]) * v->xs[0] + (o1 * w->stride[1] - w->pad[1]) * v->xs[1];
-        r.x = (const float *)((uintptr_t)(v->x + n * v->xn + c) + sizeof(float) * (uintptr_t)at);
-        float *y = v->y + n * v->yn + o0 * v->ys[0] + o1 * v->ys[1];
-        const float *res = v->end.has_residual ? v->end.residual + n * v->rn + o0 * v->rs[0] + o1 * v->rs[1] : NULL;
+        int64_t o1 = i % w->out[1], o0 = i / w->out[1] % w->out[0], n = i / w->out[1] / w->out[0];
+        born__window_taps(w, 0, o0, &l.lo[0], &l.hi[0]);
+        born__window_taps(w, 1, o1, &l.lo[1], &l.hi[1]);
+        l.x = address(v->x + n * v->xn, (o0 * w->stride[0] - w->pad[0]) * v->xs[0] +
+                                            (o1 * w->stride[1] - w->pad[1]) * v->xs[1] - w->pad[2] * v->xs[2]);
+        l.y = v->y + n * v->yn + o0 * v->ys[0] + o1 * v->ys[1];
+        if (v->end.has_residual) l.residual = v->end.residual + n * v->rn + o0 * v->rs[0] + o1 * v->rs[1];
         for (int64_t o = 0; o < w->out[2];) {
-            int64_t lo, hi, last_lo, last_hi;
-            int m = 1;
-            born__window_taps(w, 2, o, &lo, &hi);
-            for (int try = PIXELS; lo == 0 && hi == whole && m == 1 && try >= 4; try /= 2) {
-                if (o + try > w->out[2]) continue;
-                born__window_taps(w, 2, o + try - 1, &last_lo, &last_hi);
-                if (last_lo == 0 && last_hi == whole) m = try;
+            born__window_taps(w, 2, o, &l.lo[2], &l.hi[2]);
+            if (o + PIXELS <= w->out[2] && has_all(w, o) && has_all(w, o + PIXELS - 1)) {
+                inner(&l, o);
+                o += PIXELS;
+            } else {
+                single(&l, o++);
             }
-            r.lo[2] = lo;
-            r.hi[2] = hi;
-            pixels(v, &r, o, m, c, y, res);
-            o += m;
         }
     }
 }
 
 void BORN_K(depthwise_f32)(const born_conv *v, const born_exec *x)
 {
-    int64_t items = v->batch * v->win.out[0] * v->win.out[1] * born__conv_panels(v);
+    int64_t rows = v->batch * v->win.out[0] * v->win.out[1];
 
-    born__exec_for(x, items, 1 + (1 << 14) / (v->terms * v->win.out[2] * BORN_PANEL), run_items, (void *)(uintptr_t)v);
+    born__exec_for(x, rows, 1 + (1 << 14) / (v->terms * v->win.out[2] * v->channels), run_items, (void *)(uintptr_t)v);
 }
