@@ -36,8 +36,13 @@ elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
     target_compile_options(born_flags INTERFACE $<$<CONFIG:Release>:-fstack-protector-strong>)
     target_compile_definitions(born_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 endif()
+# 32-bit systems: files above 2 GiB, and folders whose entries have 64-bit numbers
+target_compile_definitions(born_flags INTERFACE _FILE_OFFSET_BITS=64)
 target_include_directories(born_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 
+if(CMAKE_SYSTEM_NAME STREQUAL "WASI")
+    set(CMAKE_EXECUTABLE_SUFFIX .wasm)
+endif()
 set(CMAKE_THREAD_PREFER_PTHREAD ON)
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
     set(THREADS_PREFER_PTHREAD_FLAG ON)

@@ -1,12 +1,20 @@
 // Runs a WASI program under node: wasi_run.mjs PROGRAM [ARG]... The whole file system and environment are visible.
-import { readFileSync } from 'node:fs';
+// The sandbox lets no relative path climb out of the current folder, so arguments that name existing paths with ".."
+// are made absolute, and so is the place of the test data.
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { WASI } from 'node:wasi';
 
 const [program, ...args] = process.argv.slice(2);
+const absolute = (text) => {
+    const at = text.indexOf('=') + 1;           // name=FILE
+    const path = text.slice(at);
+    return path.includes('..') && existsSync(path) ? text.slice(0, at) + resolve(path) : text;
+};
 const wasi = new WASI({
     version: 'preview1',
-    args: [program, ...args],
-    env: process.env,
+    args: [program, ...args.map(absolute)],
+    env: { ...process.env, BORN_TEST_DATA: resolve(process.env.BORN_TEST_DATA ?? '../shared/data') },
     preopens: { '/': '/', '.': process.cwd() },
     returnOnExit: true,
 });
