@@ -65,6 +65,20 @@ static born_status fail_open(const char *path, born_error *err)
     return born__fail(err, BORN_IO, "%s: %s", path, why);
 }
 
+/* openat without following a last symbolic link. WASI hosts are known to follow it all the same, so there it is looked
+   at first. */
+static int open_plain(int at, const char *name, int flags)
+{
+#if defined(__wasi__)
+    struct stat st;
+    if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+        errno = ELOOP;
+        return -1;
+    }
+#endif
+    return openat(at, name, flags | O_NOFOLLOW);
+}
+
 static born_status read_all(int fd, unsigned char *dst, size_t bytes, const char *path, born_error *err)
 {
     size_t have = 0;
@@ -155,7 +169,7 @@ born_status born__filemap_open(const char *path, unsigned flags, uint64_t max_by
 {
     *out = NULL;
     BORN_FAIL_IF(path == NULL || path[0] == '\0', err, BORN_INVALID, "file: the path is empty");
-    int fd = open(path, OPEN_FLAGS | ((flags & BORN_FILE_FOLLOW) != 0 ? 0 : O_NOFOLLOW));
+    int fd = (flags & BORN_FILE_FOLLOW) != 0 ? open(path, OPEN_FLAGS) : open_plain(AT_FDCWD, path, OPEN_FLAGS);
     if (fd < 0) return fail_open(path, err);
     return take(fd, path, false, flags, max_bytes, out, err);
 }
@@ -277,9 +291,9 @@ static int open_by_steps(int folder, char *path)
         s[len] = '\0';
         int next = at;
         if (last) {
-            next = openat(at, s, OPEN_FLAGS | O_NOFOLLOW);
+            next = open_plain(at, s, OPEN_FLAGS);
         } else if (len > 0 && strcmp(s, ".") != 0) {
-            next = openat(at, s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            next = open_plain(at, s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         }
         int e = errno;
         if (at != folder && next != at) close(at);
