@@ -298,8 +298,13 @@ static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64
     if (case_chance(k, 10)) in = case_in(k, 1000, 1100);
     if (case_chance(k, 5)) steps = 0;
     add(k, case_view(k, t, 3, (int64_t[]){ layout ? batch : steps, layout ? steps : batch, in }, -1));
-    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 90) ? 0 : -1));
-    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, 0));
+    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 50) ? 0 : -1));
+    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, case_chance(k, 50) ? 0 : -1));
+    if (case_chance(k, 20)) {      /* stored the other way round */
+        k->in[1].stride[1] = 1;
+        k->in[1].stride[2] = gates * h;
+        k->in[1].stride[0] = gates * h * in;
+    }
     add(k, case_chance(k, 70) ? case_view(k, t, 2, (int64_t[]){ d, 2 * gates * h }, 0) : (born_view){ 0 });
     add(k, (born_view){ 0 });
     if (case_chance(k, 40)) {
@@ -308,7 +313,7 @@ static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64
             born__store_f64(BORN_I32, k->in[4].data + b * 4, (double)case_in(k, -1, steps + 2));
     }
     for (int i = 5; i < (gates == 4 ? 7 : 6); i++)
-        add(k, case_chance(k, 60) ? case_view(k, t, 3, state, 0) : (born_view){ 0 });
+        add(k, case_chance(k, 60) ? case_view(k, t, 3, state, -1) : (born_view){ 0 });
     if (gates == 4) add(k, case_chance(k, 50) ? case_view(k, t, 2, (int64_t[]){ d, 3 * h }, 0) : (born_view){ 0 });
 }
 

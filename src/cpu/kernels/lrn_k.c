@@ -62,11 +62,12 @@ static void lrn_pixels(void *ctx, int64_t begin, int64_t end)
 born_status BORN_K(lrn_f32)(born_call *c, const born_exec *x)
 {
     const born_lrn_attrs *a = BORN_ATTRS_OF(lrn, c);
-    lrn_job j = { .x = &c->in[0], .y = &c->out[0], .before = (a->size - 1) / 2, .after = a->size / 2,
+    int64_t most = c->in[0].dim[1], reach = a->size / 2 < most ? a->size : 2 * most + 1;   /* beyond is nothing to add */
+    lrn_job j = { .x = &c->in[0], .y = &c->out[0], .before = (reach - 1) / 2, .after = reach / 2,
                   .channels = c->in[0].dim[1], .alpha = a->alpha / (double)a->size, .beta = a->beta, .bias = a->bias };
     int64_t count = born__view_count(j.x);
 
     if (count == 0) return BORN_OK;
-    born__exec_for(x, count / j.channels, 1 + 4096 / (j.channels * a->size + 1), lrn_pixels, &j);
+    born__exec_for(x, count / j.channels, 1 + 4096 / (j.channels * reach + 1), lrn_pixels, &j);
     return BORN_OK;
 }

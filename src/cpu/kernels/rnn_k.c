@@ -10,12 +10,23 @@ enum { ROWS = 4 };
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Sixteen columns k.. of up to sixteen rows of a matrix, as vectors over the rows. */
-BORN_INLINE void load_turned(const float *m, int64_t row, int64_t rows, int64_t cols, v16 r[16])
+/* Up to sixteen columns of up to sixteen rows of a matrix, as vectors over the rows. Weights lie row-major in most files,
+   transposed in some. */
+BORN_INLINE void load_turned(const float *m, int64_t row, int64_t col, int64_t rows, int64_t cols, v16 r[16])
 {
-    for (int i = 0; i < 16; i++)
-        r[i] = i >= rows ? v_zero() : cols == 16 ? v_load(m + i * row) : v_load_n(m + i * row, cols);
-    v_transpose(r);
+    if (col == 1) {
+        for (int i = 0; i < 16; i++)
+            r[i] = i >= rows ? v_zero() : cols == 16 ? v_load(m + i * row) : v_load_n(m + i * row, cols);
+        v_transpose(r);
+    } else if (row == 1) {
+        for (int64_t i = 0; i < cols; i++) r[i] = rows == 16 ? v_load(m + i * col) : v_load_n(m + i * col, rows);
+    } else {
+        for (int64_t i = 0; i < cols; i++) {
+            float t[16] = { 0 };
+            for (int64_t l = 0; l < rows; l++) t[l] = m[l * row + i * col];
+            r[i] = v_load(t);
+        }
+    }
 }
 
 /* Panels [k][16] of rows [first, first + rows). */
@@ -28,7 +39,7 @@ static const void *pack(const born_rnn_operand *m, int64_t d, int64_t first, int
         for (int64_t k = 0; k < terms; k += 16) {
             v16 t[16];
             int64_t n = least(16, terms - k);
-            load_turned(from + r * m->b + k, m->b, least(16, rows - r), n, t);
+            load_turned(from + r * m->b + k * m->h, m->b, m->h, least(16, rows - r), n, t);
             for (int64_t i = 0; i < n; i++, at += 16) v_store(at, t[i]);
         }
     return to;
@@ -86,7 +97,7 @@ static void from_matrix(const born_rnn_product *p, int64_t row, int64_t block)
         }
         v16 r[16];
         int64_t n = least(16, p->terms - k);
-        load_turned(m + k, p->row, rows, n, r);
+        load_turned(m + k * p->col, p->row, p->col, rows, n, r);
         if (n == 16) {
             BORN_UNROLL
             for (int i = 0; i < 16; i++) chain = v_fma(v_set(a[(k + i) * p->step]), r[i], chain);
@@ -213,8 +224,8 @@ static void load_state(const born_rnn_job *j, const born_rnn_operand *from, int6
 {
     const float *s = (const float *)(const void *)from->data;
     for (int64_t b = 0; b < j->batch; b++, to += j->hidden) {
-        if (s) memcpy(to, s + d * from->d + b * from->b, (size_t)j->hidden * sizeof *to);
-        else memset(to, 0, (size_t)j->hidden * sizeof *to);
+        if (!s) memset(to, 0, (size_t)j->hidden * sizeof *to);
+        for (int64_t k = 0; s && k < j->hidden; k++) to[k] = s[d * from->d + b * from->b + k * from->h];
     }
 }
 

@@ -1,5 +1,5 @@
-/* Which recurrent calls the lanes take: those whose weights, biases, peepholes and results are dense along their last
-   axis. Scratch is that of the reference. */
+/* Which recurrent calls the lanes take: those whose biases, peepholes and results are dense along their last axis.
+   Scratch is that of the reference. */
 #include "cpu/queries.h"
 #include "ops/rnn_job.h"
 
@@ -11,8 +11,8 @@ static bool dense(const born_view *v)
 bool born__query_rnn(const born_call *c, born_query *q)
 {
     born_rnn_job j;
-    for (int i = 1; i < c->in_count; i++)
-        if (i != 4 && !dense(&c->in[i])) return false;
+    for (int i = 3; i < c->in_count; i += 4)        /* the bias and the peepholes */
+        if (!dense(&c->in[i])) return false;
     for (int i = 0; i < c->out_count; i++)
         if (!dense(&c->out[i])) return false;
     born__rnn_describe(c, &j);
