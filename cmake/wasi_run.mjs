@@ -26,6 +26,7 @@ const wasi = new WASI({
     preopens: Object.fromEntries([['.', process.cwd()], ...roots]),
     returnOnExit: true,
 });
+globalThis.born_wasi = wasi;             // node collects the object while its program still runs
 const module = new WebAssembly.Module(readFileSync(program));
 const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
-process.exitCode = wasi.start(instance);
+process.exit(wasi.start(instance));       // at once: node may fail in tearing the object down
