@@ -134,14 +134,15 @@ static born_status segment_facts(born_gframe *f, int32_t k, born_error *err)
 
 static bool facts_equal(const born_gframe *f, const born_bound_segment *s)
 {
-    return s->bound && s->facts_bytes == f->key_bytes && !memcmp(s->facts, f->key, f->key_bytes);
+    return s->bound && s->facts_bytes == f->key_bytes &&
+           (!f->key_bytes || !memcmp(s->facts, f->key, f->key_bytes));
 }
 
 static born_status keep_facts(born_gframe *f, born_bound_segment *s, born_error *err)
 {
     BORN_FAIL_IF(!born__grow((void **)&s->facts, &s->facts_cap, f->key_bytes + 1, 1), err, BORN_NOMEM,
                  "session: out of memory");
-    memcpy(s->facts, f->key, f->key_bytes);
+    if (f->key_bytes) memcpy(s->facts, f->key, f->key_bytes);
     s->facts_bytes = f->key_bytes;
     return BORN_OK;
 }
