@@ -69,6 +69,9 @@ void born__binding_free(born_gframe *f, born_binding **bp)
     born__free(b);
 }
 
+/* Where values without elements lie: kernels add offsets to addresses, and may not to NULL. */
+_Alignas(64) const char born__no_elements[64];
+
 char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v)
 {
     const born_slot *s = &b->slot[v], *r = &b->slot[s->root];
@@ -76,9 +79,15 @@ char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v)
 
     switch (r->where) {
     case BORN_AT_NOTHING: return NULL;
-    case BORN_AT_CONST: base = f->graph->value[s->root].data; break;
+    case BORN_AT_CONST:
+        base = f->graph->value[s->root].data;
+        if (!base && !f->graph->value[s->root].bytes) base = born__no_elements;
+        break;
     case BORN_AT_INPUT: base = f->input[r->index]; break;
-    case BORN_AT_BLOCK: base = f->block[r->index].base; break;
+    case BORN_AT_BLOCK:
+        base = f->block[r->index].base;
+        if (!base && !f->block[r->index].bytes) base = born__no_elements;
+        break;
     case BORN_AT_HOST: base = b->host; break;
     case BORN_AT_EXTERN: base = f->external[s->root]; break;
     }

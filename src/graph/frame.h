@@ -110,6 +110,7 @@ void born__binding_free(born_gframe *f, born_binding **b);
 born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_error *err);
 /* Points every operand of the segment at its bytes (all = false: only those that move). */
 void born__bind_pointers(born_gframe *f, born_binding *b, int32_t k, bool all);
+extern const char born__no_elements[64];
 char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v);
 
 /* offsets.c: gives every root that segment k makes a place in its block; returns the block's bytes in *bytes. */
