@@ -94,7 +94,8 @@ born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int la
     born_view v = { .dtype = t, .rank = rank };
 
     memcpy(v.dim, dim, (size_t)rank * sizeof *dim);
-    int64_t span = lay_out(k, &v, layout), lead = case_chance(k, 50) ? case_in(k, 0, 15) : 0, size = born__dtype_info(t)->size;
+    int64_t span = lay_out(k, &v, layout), lead = case_chance(k, 50) ? case_in(k, 0, 15) : 0,
+            size = born__dtype_info(t)->size;
     char *p = case_block(k, (size_t)((span + lead) * size));
     fill(k, t, p, span + lead);
     v.data = p + lead * size;
@@ -138,7 +139,8 @@ static void make_elementwise(kcase *k, born_dtype t)
 
 static uint16_t some_activation(kcase *k)
 {
-    static const uint16_t ops[] = { BORN_OP_RELU, BORN_OP_RELU, BORN_OP_SIGMOID, BORN_OP_TANH, BORN_OP_CLAMP, BORN_OP_LEAKY_RELU };
+    static const uint16_t ops[] = { BORN_OP_RELU, BORN_OP_RELU,  BORN_OP_SIGMOID,
+                                    BORN_OP_TANH, BORN_OP_CLAMP, BORN_OP_LEAKY_RELU };
     return case_chance(k, 50) ? ops[case_u32(k) % (sizeof ops / sizeof ops[0])] : 0;
 }
 
@@ -170,7 +172,8 @@ static void make_matmul(kcase *k, born_dtype t)
     for (int i = 0; i < lead; i++) out[i] = da[i] == 1 && i < lb ? db[i] : da[i];
     out[lead] = m;
     out[lead + 1] = n;
-    if (case_chance(k, 50)) add(k, case_chance(k, 50) ? case_view(k, t, 1, &n, -1) : case_view(k, t, lead + 2, out, -1));
+    if (case_chance(k, 50))
+        add(k, case_chance(k, 50) ? case_view(k, t, 1, &n, -1) : case_view(k, t, lead + 2, out, -1));
     if (k->call.in_count == 3 && case_chance(k, 50)) add(k, case_view(k, t, lead + 2, out, -1));
     a->activation = some_activation(k);
     a->alpha = 0.1;
@@ -262,7 +265,8 @@ static void make_pool(kcase *k, born_dtype t)
         pads[i] = case_in(k, 0, kernel[i] - 1);
         pads[s + i] = case_in(k, 0, kernel[i] - 1);
     }
-    born_ints ints[4] = { case_ints(k, s, kernel), case_ints(k, s, stride), case_ints(k, 2 * s, pads), case_ints(k, s, dil) };
+    born_ints ints[4] = { case_ints(k, s, kernel), case_ints(k, s, stride), case_ints(k, 2 * s, pads),
+                          case_ints(k, s, dil) };
     if (k->call.op->id == BORN_OP_MAX_POOL) {
         born_max_pool_attrs *a = (born_max_pool_attrs *)(void *)k->attrs;
         a->kernel_shape = ints[0], a->strides = ints[1], a->pads = ints[2], a->dilations = ints[3];

@@ -62,7 +62,7 @@ static void lrn_pixels(void *ctx, int64_t begin, int64_t end)
 born_status BORN_K(lrn_f32)(born_call *c, const born_exec *x)
 {
     const born_lrn_attrs *a = BORN_ATTRS_OF(lrn, c);
-    int64_t most = c->in[0].dim[1], reach = a->size / 2 < most ? a->size : 2 * most + 1;   /* beyond is nothing to add */
+    int64_t most = c->in[0].dim[1], reach = a->size / 2 < most ? a->size : 2 * most + 1;   /* beyond lies nothing */
     lrn_job j = { .x = &c->in[0], .y = &c->out[0], .before = (reach - 1) / 2, .after = reach / 2,
                   .channels = c->in[0].dim[1], .alpha = a->alpha / (double)a->size, .beta = a->beta, .bias = a->bias };
     int64_t count = born__view_count(j.x);

@@ -10,8 +10,8 @@ enum { ROWS = 4 };
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Up to sixteen columns of up to sixteen rows of a matrix, as vectors over the rows. Weights lie row-major in most files,
-   transposed in some. */
+/* Up to sixteen columns of up to sixteen rows of a matrix, as vectors over the rows. Weights lie row-major in most
+   files, transposed in some. */
 BORN_INLINE void load_turned(const float *m, int64_t row, int64_t col, int64_t rows, int64_t cols, v16 r[16])
 {
     if (col == 1) {
