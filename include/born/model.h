@@ -30,6 +30,7 @@ typedef struct born_session_desc {
     int threads;                /* of that CPU backend; 0: what the cgroup and affinity allow */
     size_t max_bytes;           /* most memory of a plan (arena + scratch + state + packed weights); 0: as above */
     bool profile;               /* measure each node */
+    int64_t max_steps;          /* most iterations of all Loops and Scans of one run; 0: no limit */
 } born_session_desc;
 
 /// One input or output of a model. dim -1: symbolic; then symbol[i] is its name, or NULL. rank -1: any rank.
@@ -115,18 +116,21 @@ BORN_API BORN_CHECK born_status born_session_run(born_session *s, const born_arr
                                                  int n_out, born_error *err);
 /// Ties output `output` to input `input` of the next run: it becomes state, zero-filled or empty (symbolic dims 0)
 /// until a run or born_session_run's data sets it. Both are names; INVALID where there is no such name.
-BORN_API BORN_CHECK born_status born_session_tie(born_session *s, const char *output, const char *input, born_error *err);
+BORN_API BORN_CHECK born_status born_session_tie(born_session *s, const char *output, const char *input, born_error
+*err);
 /// Forgets all state.
 BORN_API void born_session_reset(born_session *s);
 /// Plans for these input shapes without running (data may be NULL unless it decides shapes): the peak is known after.
 BORN_API BORN_CHECK born_status born_session_plan(born_session *s, const born_array *in, int n_in, born_error *err);
 BORN_API void born_session_stats_get(const born_session *s, born_session_stats *out);
 /// The profile so far (desc.profile): calls fn once per node in order.
-BORN_API void born_session_profile(const born_session *s, void (*fn)(void *user, const born_profile_row *row), void *user);
+BORN_API void born_session_profile(const born_session *s, void (*fn)(void *user, const born_profile_row *row), void
+*user);
 
 /// Typed access to an array: DTYPE where it holds something else. *count is the number of elements.
 #define BORN__ARRAY_GET(ctype, name)                                                                                  \
-    BORN_API BORN_CHECK born_status born_array_##name(const born_array *a, const ctype **p, size_t *count, born_error *err);
+    BORN_API BORN_CHECK born_status born_array_##name(const born_array *a, const ctype **p, size_t *count, born_error
+    *err);
 BORN__ARRAY_GET(float, f32)
 BORN__ARRAY_GET(double, f64)
 BORN__ARRAY_GET(int32_t, i32)

@@ -44,8 +44,8 @@ static born_status append(born_control *c, int i, const born_view *w, int64_t co
     bool same = all->dtype == w->dtype && all->rank == w->rank + 1;
     for (int d = 0; same && d < w->rank; d++) same = all->dim[d + 1] == w->dim[d];
     BORN_FAIL_IF(!same, err, BORN_SHAPE, "stacked result %d changes its sizes between iterations", i);
-    BORN_FAIL_IF(!born__mul_size((size_t)bytes, (size_t)count, &have) || !born__add_size(have, (size_t)bytes, &need), err,
-                 BORN_NOMEM, "a stacked result is too large");
+    BORN_FAIL_IF(!born__mul_size((size_t)bytes, (size_t)count, &have) || !born__add_size(have, (size_t)bytes, &need),
+                 err, BORN_NOMEM, "a stacked result is too large");
     BORN_TRY(born__heap_fit(c, &c->heap[0][i], need ? need : 1, have, err));
     born_view to = *w;
     born__view_row_major(&to);
@@ -80,6 +80,7 @@ static born_status loop_step(born_control *c, int carried, int captures, int64_t
     c->in[1] = scalar_view(BORN_BOOL, &c->condition);
     for (int i = 0; i < carried; i++) c->in[2 + i] = c->now[i];
     for (int i = 0; i < captures; i++) c->in[2 + carried + i] = born__control_input(c, 2 + carried + i);
+    BORN_TRY(born__session_step(c->frame->session, err));
     BORN_TRY(born__frame_run(body, c->in, false, err));
     born_view w = born__frame_view(body, body->graph->output[0]);
     BORN_TRY(read_scalar(&w, BORN_BOOL, 1, &go, "body's condition", err));
@@ -218,7 +219,8 @@ born_status born__run_scan(born_control *c, born_error *err)
                                            list_at(&a->scan_input_directions, i) == 1);
         }
         for (int i = 0; i < captures; i++) c->in[states + scans + i] = born__control_input(c, states + scans + i);
-        BORN_TRY(born__frame_run(body, c->in, false, err));
+        BORN_TRY(born__session_step(c->frame->session, err));
+    BORN_TRY(born__frame_run(body, c->in, false, err));
         flip = !flip;
         for (int i = 0; i < states; i++) {
             born_view w = born__frame_view(body, body->graph->output[i]);

@@ -61,6 +61,7 @@ struct born_session {
     bool own_backend;
     size_t max_bytes, block_bytes, state_bytes;
     bool profile;
+    int64_t max_steps, steps;       /* iterations of Loops and Scans: allowed (0: any number), of this run */
     struct born_gframe *frame;
     born_buffer *scratch;
     char *scratch_base;
@@ -77,6 +78,8 @@ struct born_session {
 /* Copies a user's desc of any version into ours: UNSUPPORTED where a field we do not know is set. */
 born_status born__desc_check(const void *desc, size_t desc_bytes, void *own, size_t own_bytes, const char *what,
                              born_error *err);
+/* Counts one iteration of a Loop or Scan: CANCELLED above max_steps. */
+born_status born__session_step(born_session *s, born_error *err);
 /* Grows the session's scratch to at least this many bytes. */
 born_status born__session_scratch(born_session *s, size_t bytes, born_error *err);
 /* Refuses when `more` bytes on top of what the session holds exceed max_bytes. */

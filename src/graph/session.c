@@ -46,6 +46,14 @@ born_status born__session_scratch(born_session *s, size_t bytes, born_error *err
     return BORN_OK;
 }
 
+born_status born__session_step(born_session *s, born_error *err)
+{
+    s->steps++;
+    BORN_FAIL_IF(s->max_steps > 0 && s->steps > s->max_steps, err, BORN_CANCELLED,
+                 "stopped after max_steps of %lld iterations", (long long)s->max_steps);
+    return BORN_OK;
+}
+
 born_status born_session_open_sized(born_model *m, const born_session_desc *desc, size_t desc_bytes, born_session **out,
                                     born_error *err)
 {
@@ -60,6 +68,7 @@ born_status born_session_open_sized(born_model *m, const born_session_desc *desc
     s->model = m;
     born__model_retain(m);
     s->max_bytes = d.max_bytes ? d.max_bytes : m->max_bytes;
+    s->max_steps = d.max_steps;
     s->profile = d.profile;
     s->own_backend = !d.backend;
     s->backend = d.backend ? d.backend : born_cpu(&(born_cpu_desc){ .threads = d.threads });
@@ -181,13 +190,15 @@ static born_status initial_state(born_session *s, born_tie *t, born_error *err)
     return BORN_OK;
 }
 
-static born_status check_input(const born_value *v, const born_array *a, bool need_data, born_view *out, born_error *err)
+static born_status check_input(const born_value *v, const born_array *a, bool need_data, born_view *out,
+                               born_error *err)
 {
     char want[96], got[96];
     int64_t count;
 
-    BORN_FAIL_IF(v->dtype != BORN_DTYPE_NONE && a->dtype != v->dtype, err, BORN_DTYPE, "input '%s': is %s, the model takes %s",
-                 v->name, born_dtype_name(a->dtype), born_dtype_name(v->dtype));
+    BORN_FAIL_IF(v->dtype != BORN_DTYPE_NONE && a->dtype != v->dtype, err, BORN_DTYPE,
+                 "input '%s': is %s, the model takes %s", v->name, born_dtype_name(a->dtype),
+                 born_dtype_name(v->dtype));
     BORN_FAIL_IF(a->shape.rank < 0 || a->shape.rank > BORN_MAX_RANK ||
                      !born__shape_count(a->shape.dim, a->shape.rank, &count),
                  err, BORN_SHAPE, "input '%s': its shape is not valid", v->name);
@@ -198,8 +209,8 @@ static born_status check_input(const born_value *v, const born_array *a, bool ne
                  born__shape_text(v->dim, v->rank, want, sizeof want));
     int64_t bytes = born_dtype_bytes(a->dtype, count);
     BORN_FAIL_IF(bytes < 0, err, BORN_SHAPE, "input '%s': its size overflows", v->name);
-    BORN_FAIL_IF(a->bytes && (uint64_t)bytes != a->bytes, err, BORN_SHAPE, "input '%s': %zu bytes, its shape needs %lld",
-                 v->name, a->bytes, (long long)bytes);
+    BORN_FAIL_IF(a->bytes && (uint64_t)bytes != a->bytes, err, BORN_SHAPE,
+                 "input '%s': %zu bytes, its shape needs %lld", v->name, a->bytes, (long long)bytes);
     BORN_FAIL_IF(need_data && bytes && !a->data, err, BORN_INVALID, "input '%s': has no data", v->name);
     size_t size = (size_t)born__dtype_info(a->dtype)->size;
     BORN_FAIL_IF(a->data && size > 1 && (uintptr_t)a->data % size, err, BORN_INVALID,
@@ -233,8 +244,8 @@ static born_status take_inputs(born_session *s, const born_array *in, int n_in, 
 {
     const born_graph *g = s->model->graph;
 
-    BORN_FAIL_IF(n_in < 0 || (size_t)n_in > g->input_count, err, BORN_INVALID, "%d inputs given, the model takes %zu", n_in,
-                 g->input_count);
+    BORN_FAIL_IF(n_in < 0 || (size_t)n_in > g->input_count, err, BORN_INVALID, "%d inputs given, the model takes %zu",
+                 n_in, g->input_count);
     for (size_t i = 0; i < g->input_count; i++) {
         const born_value *v = &g->value[g->input[i]];
         born_tie *t = tie_of_input(s, (int)i);
@@ -313,7 +324,8 @@ born_status born_session_plan(born_session *s, const born_array *in, int n_in, b
     return born__frame_run(s->frame, s->input_view, true, err);
 }
 
-born_status born_session_run(born_session *s, const born_array *in, int n_in, born_array *out, int n_out, born_error *err)
+born_status born_session_run(born_session *s, const born_array *in, int n_in, born_array *out, int n_out,
+                             born_error *err)
 {
     born_error local;
 
@@ -323,6 +335,7 @@ born_status born_session_run(born_session *s, const born_array *in, int n_in, bo
     BORN_TRY(take_inputs(s, in, n_in, true, err));
     s->call_count = 0;
     s->flops = 0;
+    s->steps = 0;
     BORN_TRY(born__frame_run(s->frame, s->input_view, false, err));
     BORN_FAIL_IF(s->model->source_lost && s->model->source_lost(s->model->source), err, BORN_IO,
                  "the model's file was cut while it was mapped");
@@ -359,7 +372,8 @@ static born_status array_get(const born_array *a, born_dtype t, const void **p, 
 
     BORN_FAIL_IF(a->dtype != t, err, BORN_DTYPE, "the array holds %s, not %s", born_dtype_name(a->dtype),
                  born_dtype_name(t));
-    BORN_FAIL_IF(!born__shape_count(a->shape.dim, a->shape.rank, &n), err, BORN_SHAPE, "the array's shape is not valid");
+    BORN_FAIL_IF(!born__shape_count(a->shape.dim, a->shape.rank, &n), err, BORN_SHAPE,
+                 "the array's shape is not valid");
     *p = a->data;
     *count = (size_t)n;
     return BORN_OK;

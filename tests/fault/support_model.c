@@ -55,7 +55,7 @@ born_status support_run(const void *bytes, size_t n, size_t max_bytes, bool *ran
 {
     static uint64_t room[MAX_INPUT_BYTES / 8];
     born_model_desc md = { .max_bytes = max_bytes };
-    born_session_desc sd = { .max_bytes = max_bytes, .threads = 1 };
+    born_session_desc sd = { .max_bytes = max_bytes, .threads = 1, .max_steps = 100000 };
     born_array in[MAX_VALUES], out[MAX_VALUES];
     born_model *m = NULL;
     born_session *s = NULL;
