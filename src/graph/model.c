@@ -40,8 +40,12 @@ static born_status keep_output_names(born_model *m, born_error *err)
     born_graph *g = m->graph;
 
     m->output_name = born__arena_alloc(&g->arena, (g->output_count + 1) * sizeof *m->output_name);
-    BORN_FAIL_IF(!m->output_name, err, BORN_NOMEM, "model: out of memory");
-    for (size_t i = 0; i < g->output_count; i++) m->output_name[i] = g->value[g->output[i]].name;
+    m->output_said = born__arena_alloc(&g->arena, (g->output_count + 1) * sizeof *m->output_said);
+    BORN_FAIL_IF(!m->output_name || !m->output_said, err, BORN_NOMEM, "model: out of memory");
+    for (size_t i = 0; i < g->output_count; i++) {
+        m->output_said[i] = g->value[g->output[i]];
+        m->output_name[i] = m->output_said[i].name;
+    }
     return BORN_OK;
 }
 
@@ -113,7 +117,8 @@ born_status born__model_pack_block(born_model *m, size_t bytes, char **out, born
 {
     BORN_FAIL_IF(bytes > m->max_bytes || m->packed_bytes > m->max_bytes - bytes, err, BORN_NOMEM,
                  "packed weights need %zu bytes, above max_bytes of %zu", m->packed_bytes + bytes, m->max_bytes);
-    void *p = born__grow((void **)&m->block, &m->block_cap, m->block_count + 1, sizeof *m->block) ? born__alloc(bytes) : NULL;
+    void *p =
+        born__grow((void **)&m->block, &m->block_cap, m->block_count + 1, sizeof *m->block) ? born__alloc(bytes) : NULL;
     BORN_FAIL_IF(!p, err, BORN_NOMEM, "model: out of memory for %zu bytes of packed weights", bytes);
     m->block[m->block_count++] = p;
     *out = p;
@@ -123,8 +128,8 @@ born_status born__model_pack_block(born_model *m, size_t bytes, char **out, born
 born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t form, void *bytes, size_t byte_count,
                                    born_error *err)
 {
-    BORN_FAIL_IF(!born__grow((void **)&m->packed, &m->packed_cap, m->packed_count + 1, sizeof *m->packed), err, BORN_NOMEM,
-                 "model: out of memory");
+    BORN_FAIL_IF(!born__grow((void **)&m->packed, &m->packed_cap, m->packed_count + 1, sizeof *m->packed), err,
+                 BORN_NOMEM, "model: out of memory");
     born_packed *p = &m->packed[m->packed_count++];
     *p = (born_packed){ .data = w->data, .rank = w->rank, .form = form, .bytes = bytes, .byte_count = byte_count };
     memcpy(p->dim, w->dim, sizeof p->dim);
@@ -155,29 +160,30 @@ void born_model_info_get(const born_model *m, born_model_info *out)
     }
 }
 
-static born_status value_info(const born_graph *g, const born_vid *list, size_t count, int i, born_value_info *out)
+static void describe(const born_value *v, born_value_info *out)
 {
-    if (i < 0 || (size_t)i >= count) return BORN_RANGE;
-    const born_value *v = &g->value[list[i]];
     *out = (born_value_info){ .name = v->name, .dtype = v->dtype, .rank = v->rank };
     for (int d = 0; d < v->rank; d++) {
         out->dim[d] = v->dim[d];
         out->symbol[d] = v->symbol[d];
     }
-    return BORN_OK;
 }
 
 born_status born_model_input(const born_model *m, int i, born_value_info *out)
 {
-    return value_info(m->graph, m->graph->input, m->graph->input_count, i, out);
+    if (i < 0 || (size_t)i >= m->graph->input_count) return BORN_RANGE;
+    describe(&m->graph->value[m->graph->input[i]], out);
+    return BORN_OK;
 }
 
 born_status born_model_output(const born_model *m, int i, born_value_info *out)
 {
-    born_status st = value_info(m->graph, m->graph->output, m->graph->output_count, i, out);
-
-    if (st == BORN_OK) out->name = m->output_name[i];
-    return st;
+    if (i < 0 || (size_t)i >= m->graph->output_count) return BORN_RANGE;
+    const born_value *v = &m->graph->value[m->graph->output[i]], *said = &m->output_said[i];
+    describe(v->dtype && v->rank >= 0 ? v : said, out);
+    if (v->dtype) out->dtype = v->dtype;
+    out->name = m->output_name[i];
+    return BORN_OK;
 }
 
 void born_model_ops(const born_model *m, void (*fn)(void *user, const char *op, int64_t count), void *user)

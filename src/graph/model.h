@@ -27,6 +27,7 @@ struct born_model {
     char format[16], producer[64];
     int64_t opset, file_node_count;
     const char **output_name;       /* as the file says: passes may replace the values */
+    born_value *output_said;        /* what the file declares about each, for those that stay unknown */
     born_packed *packed;
     size_t packed_count, packed_cap, packed_bytes;
     void **block;                   /* memory of the packed forms: one block for all that a binding adds */

@@ -353,6 +353,22 @@ static born_status check_opsets(map_ctx *x)
     return BORN_OK;
 }
 
+/* What the file says about an output, for users; nothing is planned by it. */
+static born_status declare_output(born_graph *g, born_vid v, const pb_value_info *o, born_error *err)
+{
+    born_value *to = &g->value[v];
+
+    if (to->constant || to->rank >= 0 || o->rank < 0 || o->rank > BORN_MAX_RANK) return BORN_OK;
+    for (int i = 0; i < o->rank; i++) {
+        to->dim[i] = o->dim[i];
+        if (o->dim[i] >= 0 || !o->symbol[i].n) continue;
+        to->symbol[i] = born__arena_strdup(&g->arena, o->symbol[i].p, o->symbol[i].n);
+        BORN_FAIL_IF(!to->symbol[i], err, BORN_NOMEM, "onnx: out of memory");
+    }
+    to->rank = o->rank;
+    return BORN_OK;
+}
+
 static born_status map_model(map_ctx *x, born_graph *g)
 {
     const pb_model *m = x->model;
@@ -371,6 +387,7 @@ static born_status map_model(map_ctx *x, born_graph *g)
         BORN_FAIL_IF(v < 0, x->err, BORN_FORMAT, "onnx: an output has no value");
         if (o->kind > PB_KIND_TENSOR)
             born__map_gap(x, (born_str){ "", 0 }, (born_str){ "output", 6 }, 0, o->name, "no tensor");
+        BORN_TRY(declare_output(g, v, o, x->err));
         BORN_TRY(born__graph_output(g, v, x->err));
     }
     BORN_FAIL_IF(x->gap_count, x->err, BORN_UNSUPPORTED, "onnx: %lld not supported: %s", (long long)x->gap_count,
