@@ -66,13 +66,22 @@ born_gnode *born__edit_node(born_edit *e, int32_t node)
     return n;
 }
 
+static void free_subgraph(void *user, born_graph **g)
+{
+    (void)user;
+    born__graph_free(g);
+}
+
 born_status born__edit_end(born_edit *e)
 {
     born_graph *g = e->g;
     size_t to = 0;
 
     for (size_t k = 0; k < g->node_count; k++) {
-        if (e->dead[k]) continue;
+        if (e->dead[k]) {
+            born__node_subgraphs(&g->node[k], free_subgraph, NULL);
+            continue;
+        }
         born__edit_node(e, (int32_t)k);
         g->node[to++] = g->node[k];
     }
