@@ -100,7 +100,9 @@ const born_kernel *born__kernel_pick(const born_call *c, born_query *q)
             *q = asked;
             return best;
         }
-        for (const born_kernel *group = k; k < end && k->op == op && k->query == group->query && k->dtype == group->dtype;) k++;
+        for (const born_kernel *group = k;
+             k < end && k->op == op && k->query == group->query && k->dtype == group->dtype;)
+            k++;
     }
     return NULL;
 }

@@ -372,11 +372,79 @@ static void make_lstm(kcase *k, born_dtype t)
     rnn_operands(k, t, 4, a->direction, a->layout);
 }
 
+static void make_softmax(kcase *k, born_dtype t)
+{
+    int rank = (int)case_in(k, 1, 4);
+    int64_t dim[BORN_MAX_RANK];
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 6);
+    if (case_chance(k, 70)) dim[rank - 1] = case_in(k, 1, case_chance(k, 20) ? 9000 : 300);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
+}
+
+static void make_row_norm(kcase *k, born_dtype t)
+{
+    int64_t dim[3] = { case_in(k, 1, 9), case_in(k, 1, 5), case_in(k, 1, case_chance(k, 20) ? 5000 : 200) };
+    int64_t axis = case_chance(k, 70) ? -1 : case_in(k, 0, 2), from = axis < 0 ? 2 : axis;
+    bool rms = k->call.op->id == BORN_OP_RMS_NORM;
+
+    if (rms) ((born_rms_norm_attrs *)(void *)k->attrs)->axis = axis;
+    else ((born_layer_norm_attrs *)(void *)k->attrs)->axis = axis;
+    add(k, case_view(k, t, 3, dim, case_chance(k, 80) ? 0 : -1));
+    add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
+    if (!rms && case_chance(k, 70)) add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
+}
+
+static void make_batch_norm(kcase *k, born_dtype t)
+{
+    int rank = (int)case_in(k, 2, 5);
+    int64_t dim[BORN_MAX_RANK];
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == 1 ? 50 : 8);
+    add(k, case_view(k, t, rank, dim, -1));
+    for (int i = 0; i < 4; i++) {
+        add(k, case_view(k, t, 1, &dim[1], -1));
+        float *v = (float *)(void *)k->in[i + 1].data;
+        for (int64_t j = 0; i == 3 && j < dim[1]; j++) v[j * k->in[4].stride[0]] = (float)case_in(k, 0, 100) * 0.01f;
+    }
+}
+
+static void make_reduce(kcase *k, born_dtype t)
+{
+    born_reduce_attrs *a = (born_reduce_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4);
+    int64_t dim[BORN_MAX_RANK], axes[BORN_MAX_RANK], n = 0;
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 9);
+    if (case_chance(k, 40)) dim[case_in(k, 0, rank - 1)] = case_in(k, 1, case_chance(k, 30) ? 9000 : 200);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
+    if (k->call.op->attrs->bytes >= sizeof *a) a->drop_dims = case_chance(k, 50);
+    int64_t first = case_in(k, 0, rank - 1), last = case_chance(k, 50) ? rank - 1 : case_in(k, first, rank - 1);
+    for (int64_t i = first; i <= last; i++) axes[n++] = case_chance(k, 50) ? i : i - rank;
+    if (case_chance(k, 10)) return;
+    born_view v = { .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } };
+    v.data = case_block(k, sizeof axes);
+    memcpy(v.data, axes, (size_t)n * sizeof *axes);
+    add(k, v);
+}
+
 typedef struct generator { uint16_t op; void (*make)(kcase *k, born_dtype t); } generator;
 static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_SOFTMAX, make_softmax },
+    { BORN_OP_LOG_SOFTMAX, make_softmax },
+    { BORN_OP_LAYER_NORM, make_row_norm },
+    { BORN_OP_RMS_NORM, make_row_norm },
+    { BORN_OP_BATCH_NORM, make_batch_norm },
+    { BORN_OP_REDUCE_SUM, make_reduce },
+    { BORN_OP_REDUCE_MEAN, make_reduce },
+    { BORN_OP_REDUCE_MAX, make_reduce },
+    { BORN_OP_REDUCE_MIN, make_reduce },
+    { BORN_OP_REDUCE_L1, make_reduce },
+    { BORN_OP_REDUCE_L2, make_reduce },
+    { BORN_OP_REDUCE_SUM_SQUARE, make_reduce },
     { BORN_OP_MAX_POOL, make_pool },
     { BORN_OP_AVERAGE_POOL, make_pool },
     { BORN_OP_GLOBAL_MAX_POOL, make_global_pool },
@@ -395,7 +463,7 @@ static bool place_results(kcase *k, born_error *err)
     int outs = born__op_sig_outputs(op, &variadic);
     int64_t lead = 16;
 
-    k->call.out_count = outs > 1 && case_chance(k, 70) ? 1 : outs;
+    k->call.out_count = outs > 1 && (op->id == BORN_OP_BATCH_NORM || case_chance(k, 70)) ? 1 : outs;
     if (born__op_infer(op, k->call.attrs, k->in, k->call.in_count, k->out, k->call.out_count, &shares, err) != BORN_OK)
         return false;
     for (int i = 0; i < k->call.out_count; i++) {

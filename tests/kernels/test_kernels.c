@@ -86,7 +86,9 @@ static bool run_fast(kcase *k, int threads, bool packed)
         f = born__kernel_pick(&k->call, &q);
         if (!CHECK_MSG(f != NULL, "%s refuses its own packed operand", k->call.op->name)) return false;
     }
-    born_exec x = { .pool = pools[threads], .scratch = born__alloc(q.scratch_bytes + 64), .scratch_bytes = q.scratch_bytes,
+    born_exec x = { .pool = pools[threads],
+                    .scratch = born__alloc(q.scratch_bytes + 64),
+                    .scratch_bytes = q.scratch_bytes,
                     .err = &err };
     memset((char *)x.scratch + q.scratch_bytes, 0x77, 64);
     CHECK_OK(f->run(&k->call, &x), &err);
@@ -104,7 +106,8 @@ static void test_row(const born_kernel *row, int cases)
     for (int n = 0; n < cases && harness_failures < HARNESS_MOST_PRINTED; n++) {
         kcase k;
         char *want[4] = { 0 };
-        if (!CHECK_MSG(case_make(&k, &born__ops[row->op], row->dtype, (uint64_t)n), "%s: no generator", row->name)) return;
+        if (!CHECK_MSG(case_make(&k, &born__ops[row->op], row->dtype, (uint64_t)n), "%s: no generator", row->name))
+            return;
         run_reference(&k);
         keep(&k, want);
         for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
@@ -117,8 +120,9 @@ static void test_row(const born_kernel *row, int cases)
                 size_t at;
                 if (same_bytes(&k, i, want[i], got[i], &at)) continue;
                 describe(&k, text, sizeof text);
-                harness_fail(__FILE__, __LINE__, "%s %s case %d result %d byte %zu of %zu: %g is %g:%s", row->name, masks[m],
-                             n, i, at, k.out_bytes[i], value_at(&k, i, want[i] + at), value_at(&k, i, got[i] + at), text);
+                harness_fail(__FILE__, __LINE__, "%s %s case %d result %d byte %zu of %zu: %g is %g:%s", row->name,
+                             masks[m], n, i, at, k.out_bytes[i], value_at(&k, i, want[i] + at),
+                             value_at(&k, i, got[i] + at), text);
             }
             for (int i = 0; i < 4; i++) free(got[i]);
         }

@@ -31,10 +31,11 @@ typedef struct born_conv {
 bool born__conv_of(const born_call *c, born_conv *v);
 /* The steps of x once it lies turned at `at`. */
 void born__conv_turned(born_conv *v, const float *at);
-/* Packs panels [first, last), numbered over groups: [groups][panels][terms][16], or depthwise [channels/16][taps][16]. */
+/* Packs panels [first, last), numbered over groups: [groups][panels][terms][16], or depthwise
+   [channels/16][taps][16]. */
 void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst);
-/* Result pixels whose windows have the same taps [lo, hi) inside the image: a box of cells o .. o + n per axis, in every
-   image of the batch. Boxes follow each other in a walk: `first` is the number of pixels before this one. */
+/* Result pixels whose windows have the same taps [lo, hi) inside the image: a box of cells o .. o + n per axis, in
+   every image of the batch. Boxes follow each other in a walk: `first` is the number of pixels before this one. */
 typedef struct born_conv_class { int64_t o[3], n[3], lo[3], hi[3], first; } born_conv_class;
 enum { BORN_CONV_CLASSES = 128 };
 typedef struct born_conv_classes { int count; born_conv_class at[BORN_CONV_CLASSES]; } born_conv_classes;

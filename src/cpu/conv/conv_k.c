@@ -240,8 +240,8 @@ static void run_segment(block *b, int64_t k0, int64_t k1)
         if (whole) BORN_K(tile_f32)(&t);
         else tile_long(v, &j->classes.at[cls], &t, k0, k1);
         if (last && !t.finish)
-            BORN_K(epilogue_f32)(&v->end, b->buf + r0 * b->width, b->width, t.m, b->column, b->columns, b->f.out, b->f.bias,
-                                 b->f.residual);
+            BORN_K(epilogue_f32)
+            (&v->end, b->buf + r0 * b->width, b->width, t.m, b->column, b->columns, b->f.out, b->f.bias, b->f.residual);
     }
 }
 

@@ -83,7 +83,8 @@ static void flatten(born_conv *v)
     int last = 3;
     while (last > 0 && size[last] == 1) last--;
     for (int i = last; i >= 0; i--) {
-        if (size[i] != 1 && (x[i] != x[last] * n || y[i] != y[last] * n || (v->end.has_residual && r[i] != r[last] * n)))
+        if (size[i] != 1 &&
+            (x[i] != x[last] * n || y[i] != y[last] * n || (v->end.has_residual && r[i] != r[last] * n)))
             return;
         n *= size[i];
     }
@@ -171,7 +172,8 @@ bool born__query_conv(const born_call *c, born_query *q)
     if (!born__conv_of(c, &v) || (!v.depthwise && !born__conv_classes(&v, &classes))) return false;
     q->scratch_bytes = v.scratch_bytes;
     q->pack_operand = 1;
-    q->pack_form = (v.depthwise ? BORN_FORM_DEPTHWISE_F32 : BORN_FORM_CONV_F32) + ((uint32_t)v.groups - 1) * 0x10000u * 2u;
+    q->pack_form =
+        (v.depthwise ? BORN_FORM_DEPTHWISE_F32 : BORN_FORM_CONV_F32) + ((uint32_t)v.groups - 1) * 0x10000u * 2u;
     q->pack_bytes = v.pack_bytes;
     return true;
 }
@@ -195,7 +197,8 @@ void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst
 {
     for (int64_t p = first; p < last; p++) {
         int64_t group = v->depthwise ? 0 : p / v->panels, column = (v->depthwise ? p : p % v->panels) * BORN_PANEL;
-        int64_t all = v->depthwise ? v->channels : v->mg, columns = all - column < BORN_PANEL ? all - column : BORN_PANEL;
+        int64_t all = v->depthwise ? v->channels : v->mg,
+                columns = all - column < BORN_PANEL ? all - column : BORN_PANEL;
         pack_panel(v, v->w + (group * v->mg + column) * v->wm, columns, dst + p * v->terms * BORN_PANEL);
     }
 }

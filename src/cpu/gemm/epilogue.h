@@ -21,8 +21,9 @@ bool born__epilogue_direct(const born_epilogue *e);
 
 #ifdef BORN_LEVEL_NAME
 #include "cpu/levels.h"
-/* Finishes m rows of `columns` results that lie in t (row r at t + r * t_row, whole vectors, changed) and writes them to
-   out[r]. The first is column `column` of the result; bias[r] and residual[r] are the addresses for it (read only where
+/* Finishes m rows of `columns` results that lie in t (row r at t + r * t_row, whole vectors, changed) and writes them
+   to out[r]. The first is column `column` of the result; bias[r] and residual[r] are the addresses for it (read only
+   where
    the epilogue has them). */
 void BORN_K(epilogue_f32)(const born_epilogue *e, float *t, int64_t t_row, int m, int64_t column, int64_t columns,
                           float *const *out, const float *const *bias, const float *const *residual);

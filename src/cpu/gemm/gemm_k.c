@@ -124,7 +124,9 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     gemm_at base = batch_at(g, batch);
     group_at(j, group, &p0, &p1);
     int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
-    const float *panels = g->panels ? g->panels : j->b_pack ? j->b_pack + (batch - j->first_batch) * (int64_t)g->b_floats : NULL;
+    const float *panels = g->panels   ? g->panels
+                          : j->b_pack ? j->b_pack + (batch - j->first_batch) * (int64_t)g->b_floats
+                                      : NULL;
     tile_rows rows;
 
     rows.f.scales = NULL;
@@ -221,7 +223,8 @@ static void pack_a_items(void *ctx, int64_t begin, int64_t end)
     int64_t strips = (g->rows + BORN_PANEL - 1) / BORN_PANEL;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t batch = i / strips, r0 = i % strips * BORN_PANEL, r1 = r0 + BORN_PANEL < g->rows ? r0 + BORN_PANEL : g->rows;
+        int64_t batch = i / strips, r0 = i % strips * BORN_PANEL,
+                r1 = r0 + BORN_PANEL < g->rows ? r0 + BORN_PANEL : g->rows;
         pack_a_rows(g, batch_at(g, j->first_batch + batch), r0, r1, j->a_pack + batch * (int64_t)g->a_floats);
     }
 }
@@ -243,7 +246,8 @@ static void gemm_run(const born_gemm *g, const born_exec *x)
         j.first_batch = first;
         if (g->pack_a) {
             j.a_pack = scratch;
-            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), 1 + (1 << 14) / g->k, pack_a_items, &j);
+            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), 1 + (1 << 14) / g->k, pack_a_items,
+                           &j);
         }
         if (!g->panels && !g->in_place_b) {
             j.b_pack = scratch + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);

@@ -86,7 +86,8 @@ bool born__gemm_of_matmul(const born_call *c, born_gemm *g)
     }
     g->batch_rank = shared ? 0 : g->rank;
     if (!a_vector) {
-        g->dim[g->rank++] = (born_gemm_dim){ .n = a->dim[a->rank - 2], .a = a->stride[a->rank - 2], .out = o->stride[lead] };
+        g->dim[g->rank++] =
+            (born_gemm_dim){ .n = a->dim[a->rank - 2], .a = a->stride[a->rank - 2], .out = o->stride[lead] };
     }
     g->end.out_col = b_vector ? 0 : o->stride[o->rank - 1];
     for (int i = 2; i < 4 && i < c->in_count; i++) {

@@ -97,19 +97,14 @@ BORN_INLINE void loop_test(m16 (*fn)(v16, v16, args), const double *p, const flo
         {                                                                                                             \
             loop2(row_##name, p, x, x_one, y, y_one, z, n);                                                           \
         })
-#define TEST(IF_FLOATS, name, value)                                                                                    \
-    IF_FLOATS(                                                                                                        \
-        BORN_INLINE m16 row_##name(v16 X, v16 Y, args a)                                                              \
-        {                                                                                                             \
-            DECLARE_ARGS;                                                                                             \
-            (void)Y;                                                                                                  \
-            return value;                                                                                             \
-        }                                                                                                             \
-        static void span_##name(const double *p, const float *x, bool x_one, const float *y, bool y_one, void *z,     \
-                                int64_t n)                                                                            \
-        {                                                                                                             \
-            loop_test(row_##name, p, x, x_one, y, y_one, z, n);                                                       \
-        })
+#define TEST(IF_FLOATS, name, value)                                                                                   \
+    IF_FLOATS(                                                                                                         \
+        BORN_INLINE m16 row_##name(v16 X, v16 Y, args a) {                                                             \
+            DECLARE_ARGS;                                                                                              \
+            (void)Y;                                                                                                   \
+            return value;                                                                                              \
+        } static void span_##name(const double *p, const float *x, bool x_one, const float *y, bool y_one, void *z,    \
+                                  int64_t n) { loop_test(row_##name, p, x, x_one, y, y_one, z, n); })
 #define COMPARE(ID, name, dtypes, props, value, onnx, doc) TEST(FLOATS_##dtypes, name, value)
 #define PREDICATE(ID, name, attrs, dtypes, value, onnx, doc) TEST(FLOATS_##dtypes, name, value)
 #define OP(ID, ...)

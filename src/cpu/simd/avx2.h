@@ -12,7 +12,10 @@ BORN_INLINE __m256i mask_half(int64_t n)
     static const int32_t ones[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
     return _mm256_loadu_si256((const __m256i *)(const void *)(ones + (n >= 8 ? 0 : n <= 0 ? 8 : 8 - n)));
 }
-BORN_INLINE m16 m_first(int64_t n) { return (m16){ _mm256_castsi256_ps(mask_half(n)), _mm256_castsi256_ps(mask_half(n - 8)) }; }
+BORN_INLINE m16 m_first(int64_t n)
+{
+    return (m16){ _mm256_castsi256_ps(mask_half(n)), _mm256_castsi256_ps(mask_half(n - 8)) };
+}
 BORN_INLINE v16 v_load(const float *p) { return (v16){ _mm256_loadu_ps(p), _mm256_loadu_ps(p + 8) }; }
 BORN_INLINE void v_store(float *p, v16 a)
 {
@@ -21,7 +24,8 @@ BORN_INLINE void v_store(float *p, v16 a)
 }
 BORN_INLINE v16 v_load_n(const float *p, int64_t n)
 {
-    return (v16){ _mm256_maskload_ps(p, mask_half(n)), n > 8 ? _mm256_maskload_ps(p + 8, mask_half(n - 8)) : _mm256_setzero_ps() };
+    return (v16){ _mm256_maskload_ps(p, mask_half(n)),
+                  n > 8 ? _mm256_maskload_ps(p + 8, mask_half(n - 8)) : _mm256_setzero_ps() };
 }
 BORN_INLINE void v_store_n(float *p, v16 a, int64_t n)
 {
@@ -35,7 +39,10 @@ BORN_INLINE v16 v_sub(v16 a, v16 b) { return (v16){ _mm256_sub_ps(a.l, b.l), _mm
 BORN_INLINE v16 v_mul(v16 a, v16 b) { return (v16){ _mm256_mul_ps(a.l, b.l), _mm256_mul_ps(a.h, b.h) }; }
 BORN_INLINE v16 v_div(v16 a, v16 b) { return (v16){ _mm256_div_ps(a.l, b.l), _mm256_div_ps(a.h, b.h) }; }
 BORN_INLINE v16 v_sqrt(v16 a) { return (v16){ _mm256_sqrt_ps(a.l), _mm256_sqrt_ps(a.h) }; }
-BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c) { return (v16){ _mm256_fmadd_ps(a.l, b.l, c.l), _mm256_fmadd_ps(a.h, b.h, c.h) }; }
+BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c)
+{
+    return (v16){ _mm256_fmadd_ps(a.l, b.l, c.l), _mm256_fmadd_ps(a.h, b.h, c.h) };
+}
 BORN_INLINE v16 v_maxr(v16 a, v16 b) { return (v16){ _mm256_max_ps(a.l, b.l), _mm256_max_ps(a.h, b.h) }; }
 BORN_INLINE v16 v_minr(v16 a, v16 b) { return (v16){ _mm256_min_ps(a.l, b.l), _mm256_min_ps(a.h, b.h) }; }
 #define BORN__CMP(name, code)                                                                                         \
@@ -48,7 +55,10 @@ BORN__CMP(v_eq, _CMP_EQ_OQ)
 BORN__CMP(v_ne, _CMP_NEQ_UQ)
 BORN__CMP(v_unordered, _CMP_UNORD_Q)
 BORN_INLINE m16 v_isnan(v16 a) { return v_unordered(a, a); }
-BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b) { return (v16){ _mm256_blendv_ps(b.l, a.l, m.l), _mm256_blendv_ps(b.h, a.h, m.h) }; }
+BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b)
+{
+    return (v16){ _mm256_blendv_ps(b.l, a.l, m.l), _mm256_blendv_ps(b.h, a.h, m.h) };
+}
 BORN_INLINE v16 v_max(v16 a, v16 b) { return v_sel(v_isnan(a), a, v_maxr(a, b)); }
 BORN_INLINE v16 v_min(v16 a, v16 b) { return v_sel(v_isnan(a), a, v_minr(a, b)); }
 BORN_INLINE v16 v_abs(v16 a)
@@ -61,10 +71,11 @@ BORN_INLINE v16 v_neg(v16 a)
     __m256 m = _mm256_set1_ps(-0.0f);
     return (v16){ _mm256_xor_ps(a.l, m), _mm256_xor_ps(a.h, m) };
 }
-#define BORN__ROUND(name, code)                                                                                       \
-    BORN_INLINE v16 name(v16 a)                                                                                       \
-    {                                                                                                                 \
-        return (v16){ _mm256_round_ps(a.l, (code) | _MM_FROUND_NO_EXC), _mm256_round_ps(a.h, (code) | _MM_FROUND_NO_EXC) }; \
+#define BORN__ROUND(name, code)                                                                                        \
+    BORN_INLINE v16 name(v16 a)                                                                                        \
+    {                                                                                                                  \
+        return (v16){ _mm256_round_ps(a.l, (code) | _MM_FROUND_NO_EXC),                                                \
+                      _mm256_round_ps(a.h, (code) | _MM_FROUND_NO_EXC) };                                              \
     }
 BORN__ROUND(v_floor, _MM_FROUND_TO_NEG_INF)
 BORN__ROUND(v_ceil, _MM_FROUND_TO_POS_INF)
@@ -78,7 +89,10 @@ BORN_INLINE m16 m_not(m16 a)
     __m256 ones = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
     return (m16){ _mm256_xor_ps(a.l, ones), _mm256_xor_ps(a.h, ones) };
 }
-BORN_INLINE uint32_t m_bits(m16 a) { return (uint32_t)_mm256_movemask_ps(a.l) | (uint32_t)_mm256_movemask_ps(a.h) << 8; }
+BORN_INLINE uint32_t m_bits(m16 a)
+{
+    return (uint32_t)_mm256_movemask_ps(a.l) | (uint32_t)_mm256_movemask_ps(a.h) << 8;
+}
 BORN_INLINE bool m_any(m16 a) { return m_bits(a) != 0; }
 /* n bytes of 0 or 1 */
 BORN_INLINE void m_store(uint8_t *p, m16 a, int64_t n)
@@ -108,7 +122,8 @@ BORN_INLINE v16 v_from_w(w16 a) { return (v16){ _mm256_cvtepi32_ps(a.l), _mm256_
 BORN_INLINE w16 w_from_v(v16 a) { return (w16){ _mm256_cvttps_epi32(a.l), _mm256_cvttps_epi32(a.h) }; }
 BORN_INLINE w16 w_load(const int32_t *p)
 {
-    return (w16){ _mm256_loadu_si256((const __m256i *)(const void *)p), _mm256_loadu_si256((const __m256i *)(const void *)(p + 8)) };
+    return (w16){ _mm256_loadu_si256((const __m256i *)(const void *)p),
+                  _mm256_loadu_si256((const __m256i *)(const void *)(p + 8)) };
 }
 BORN_INLINE void w_store(int32_t *p, w16 a)
 {
@@ -138,11 +153,13 @@ BORN_INLINE w16 w_shr(w16 a, int n) { return (w16){ _mm256_srli_epi32(a.l, n), _
 BORN_INLINE w16 w_sar(w16 a, int n) { return (w16){ _mm256_srai_epi32(a.l, n), _mm256_srai_epi32(a.h, n) }; }
 BORN_INLINE m16 w_eq(w16 a, w16 b)
 {
-    return (m16){ _mm256_castsi256_ps(_mm256_cmpeq_epi32(a.l, b.l)), _mm256_castsi256_ps(_mm256_cmpeq_epi32(a.h, b.h)) };
+    return (m16){ _mm256_castsi256_ps(_mm256_cmpeq_epi32(a.l, b.l)),
+                  _mm256_castsi256_ps(_mm256_cmpeq_epi32(a.h, b.h)) };
 }
 BORN_INLINE m16 w_gt(w16 a, w16 b)
 {
-    return (m16){ _mm256_castsi256_ps(_mm256_cmpgt_epi32(a.l, b.l)), _mm256_castsi256_ps(_mm256_cmpgt_epi32(a.h, b.h)) };
+    return (m16){ _mm256_castsi256_ps(_mm256_cmpgt_epi32(a.l, b.l)),
+                  _mm256_castsi256_ps(_mm256_cmpgt_epi32(a.h, b.h)) };
 }
 BORN_INLINE w16 w_sel(m16 m, w16 a, w16 b) { return v_bits(v_sel(m, v_of_bits(a), v_of_bits(b))); }
 BORN_INLINE w16 w_min(w16 a, w16 b) { return (w16){ _mm256_min_epi32(a.l, b.l), _mm256_min_epi32(a.h, b.h) }; }

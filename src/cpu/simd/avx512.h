@@ -25,8 +25,14 @@ BORN_INLINE v16 v_minr(v16 a, v16 b) { return _mm512_min_ps(a, b); }
 BORN_INLINE m16 v_isnan(v16 a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 BORN_INLINE v16 v_max(v16 a, v16 b) { return _mm512_mask_mov_ps(_mm512_max_ps(a, b), v_isnan(a), a); }
 BORN_INLINE v16 v_min(v16 a, v16 b) { return _mm512_mask_mov_ps(_mm512_min_ps(a, b), v_isnan(a), a); }
-BORN_INLINE v16 v_abs(v16 a) { return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff))); }
-BORN_INLINE v16 v_neg(v16 a) { return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN))); }
+BORN_INLINE v16 v_abs(v16 a)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(0x7fffffff)));
+}
+BORN_INLINE v16 v_neg(v16 a)
+{
+    return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi32(INT32_MIN)));
+}
 BORN_INLINE v16 v_floor(v16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 BORN_INLINE v16 v_ceil(v16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
 BORN_INLINE v16 v_trunc(v16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
@@ -45,8 +51,14 @@ BORN_INLINE m16 m_not(m16 a) { return (m16)~a; }
 BORN_INLINE bool m_any(m16 a) { return a != 0; }
 BORN_INLINE uint32_t m_bits(m16 a) { return a; }
 /* n bytes of 0 or 1 */
-BORN_INLINE void m_store(uint8_t *p, m16 a, int64_t n) { _mm_mask_storeu_epi8(p, m_first(n), _mm_maskz_set1_epi8(a, 1)); }
-BORN_INLINE m16 m_load(const uint8_t *p, int64_t n) { return _mm_mask_test_epi8_mask(m_first(n), _mm_maskz_loadu_epi8(m_first(n), p), _mm_set1_epi8(-1)); }
+BORN_INLINE void m_store(uint8_t *p, m16 a, int64_t n)
+{
+    _mm_mask_storeu_epi8(p, m_first(n), _mm_maskz_set1_epi8(a, 1));
+}
+BORN_INLINE m16 m_load(const uint8_t *p, int64_t n)
+{
+    return _mm_mask_test_epi8_mask(m_first(n), _mm_maskz_loadu_epi8(m_first(n), p), _mm_set1_epi8(-1));
+}
 BORN_INLINE w16 v_bits(v16 a) { return _mm512_castps_si512(a); }
 BORN_INLINE v16 v_of_bits(w16 a) { return _mm512_castsi512_ps(a); }
 BORN_INLINE v16 v_from_w(w16 a) { return _mm512_cvtepi32_ps(a); }

@@ -15,7 +15,10 @@ typedef struct m16 { uint32x4_t r[4]; } m16;
         return (T){ { fn(a.r[0], b.r[0]), fn(a.r[1], b.r[1]), fn(a.r[2], b.r[2]), fn(a.r[3], b.r[3]) } };             \
     }
 
-BORN_INLINE v16 v_load(const float *p) { return (v16){ { vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12) } }; }
+BORN_INLINE v16 v_load(const float *p)
+{
+    return (v16){ { vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12) } };
+}
 BORN_INLINE void v_store(float *p, v16 a)
 {
     vst1q_f32(p, a.r[0]);
@@ -85,7 +88,10 @@ BORN_INLINE uint32_t m_bits(m16 a)
     for (int i = 0; i < 4; i++) bits |= vaddvq_u32(vandq_u32(a.r[i], w)) << (4 * i);
     return bits;
 }
-BORN_INLINE bool m_any(m16 a) { return vmaxvq_u32(vorrq_u32(vorrq_u32(a.r[0], a.r[1]), vorrq_u32(a.r[2], a.r[3]))) != 0; }
+BORN_INLINE bool m_any(m16 a)
+{
+    return vmaxvq_u32(vorrq_u32(vorrq_u32(a.r[0], a.r[1]), vorrq_u32(a.r[2], a.r[3]))) != 0;
+}
 BORN_INLINE m16 m_first(int64_t n)
 {
     static const int32_t at[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
@@ -109,7 +115,10 @@ BORN__OP1(w16, v_bits, v16, vreinterpretq_s32_f32)
 BORN__OP1(v16, v_of_bits, w16, vreinterpretq_f32_s32)
 BORN__OP1(v16, v_from_w, w16, vcvtq_f32_s32)
 BORN__OP1(w16, w_from_v, v16, vcvtq_s32_f32)
-BORN_INLINE w16 w_load(const int32_t *p) { return (w16){ { vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12) } }; }
+BORN_INLINE w16 w_load(const int32_t *p)
+{
+    return (w16){ { vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12) } };
+}
 BORN_INLINE void w_store(int32_t *p, w16 a)
 {
     vst1q_s32(p, a.r[0]);
@@ -146,7 +155,8 @@ BORN__OP2(m16, w_eq, w16, vceqq_s32)
 BORN__OP2(m16, w_gt, w16, vcgtq_s32)
 BORN_INLINE w16 w_andnot(w16 a, w16 b)
 {
-    return (w16){ { vbicq_s32(b.r[0], a.r[0]), vbicq_s32(b.r[1], a.r[1]), vbicq_s32(b.r[2], a.r[2]), vbicq_s32(b.r[3], a.r[3]) } };
+    return (w16){ { vbicq_s32(b.r[0], a.r[0]), vbicq_s32(b.r[1], a.r[1]), vbicq_s32(b.r[2], a.r[2]),
+                    vbicq_s32(b.r[3], a.r[3]) } };
 }
 BORN_INLINE w16 shift_words(w16 a, int n)
 {
@@ -171,9 +181,12 @@ BORN_INLINE void v_transpose(v16 r[16])
             float32x4_t a = vtrn1q_f32(r[i].r[j], r[i + 1].r[j]), b = vtrn2q_f32(r[i].r[j], r[i + 1].r[j]);
             float32x4_t c = vtrn1q_f32(r[i + 2].r[j], r[i + 3].r[j]), d = vtrn2q_f32(r[i + 2].r[j], r[i + 3].r[j]);
             t[4 * j].r[i / 4] = vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(c)));
-            t[4 * j + 1].r[i / 4] = vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)));
-            t[4 * j + 2].r[i / 4] = vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(c)));
-            t[4 * j + 3].r[i / 4] = vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)));
+            t[4 * j + 1].r[i / 4] =
+                vreinterpretq_f32_f64(vtrn1q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)));
+            t[4 * j + 2].r[i / 4] =
+                vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(c)));
+            t[4 * j + 3].r[i / 4] =
+                vreinterpretq_f32_f64(vtrn2q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)));
         }
     for (int i = 0; i < 16; i++) r[i] = t[i];
 }

@@ -9,8 +9,9 @@
    v_lt v_le v_gt v_ge v_eq (ordered: false on NaN) v_ne (true on NaN) v_isnan    v_sel(m, a, b): a where m
    m_and m_or m_xor m_not m_any m_bits (bit i = lane i)                          m_first(n): the first n lanes
    m_store(p, m, n), m_load(p, n): n bytes of 0 or 1 (any other byte reads as true)
-   v_bits v_of_bits: reinterpret   v_from_w: i32 to f32   w_from_v: f32 to i32 by truncation, any value where out of range
-   w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b w_shl w_shr (logical)
+   v_bits v_of_bits: reinterpret   v_from_w: i32 to f32   w_from_v: f32 to i32 by truncation, any if out of range
+   w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b w_shl
+   w_shr (logical)
    w_sar (arithmetic; counts 0..31, constants) w_eq w_gt w_sel w_min w_max
    v_transpose(r): 16 x 16 in place */
 #ifndef BORN_CPU_SIMD_H

@@ -1,0 +1,119 @@
+/* Softmax, layer_norm and rms_norm over dense rows: each row is read while it is in the first cache, all steps rounded
+   as in their references (norm_softmax.c, norm_ref.c). Rows are independent items. */
+#include "cpu/kernels/row_sum.h"
+#include "cpu/simd/lanes.h"
+
+#include "cpu/kernels/rows.h"
+
+typedef struct softmax_job { const born_rows *rows; bool logarithm; } softmax_job;
+
+/* The largest element, NaN if any is. Which of equal zeros is taken changes no result. */
+static float row_max(const float *x, int64_t n)
+{
+    return row_reduce(x, n, v_zero(), map_none, v_max, v_set(-INFINITY));
+}
+
+/* e = exp(x - max), stored at y or nowhere; returns their sum. */
+static float exp_sum(const float *x, int64_t n, v16 max, float *y)
+{
+    float part[ROW_PARTS];
+    int64_t chunks[ROW_PARTS];
+    float t[ROW_CHUNK];
+    int parts = 0;
+
+    for (int64_t i = 0; i < n; i += ROW_CHUNK) {
+        int64_t k = n - i < ROW_CHUNK ? n - i : ROW_CHUNK, e = 0;
+        float *to = y ? y + i : t;
+        for (; e + 16 <= k; e += 16) v_store(to + e, exp_v16(v_sub(v_load(x + i + e), max)));
+        if (e < k) v_store_n(to + e, exp_v16(v_sub(v_load_n(x + i + e, k - e), max)), k - e);
+        part[parts] = row_chunk(to, k, v_zero(), map_none, v_add, v_zero());
+        chunks[parts++] = k == ROW_CHUNK ? 1 : 0;
+        while (parts >= 2 && chunks[parts - 2] == chunks[parts - 1]) {
+            parts--;
+            part[parts - 1] += part[parts];
+            chunks[parts - 1] *= 2;
+        }
+    }
+    while (parts > 1) {
+        parts--;
+        part[parts - 1] += part[parts];
+    }
+    return part[0];
+}
+
+static void softmax_rows(void *ctx, int64_t begin, int64_t end)
+{
+    const softmax_job *j = ctx;
+    int64_t n = j->rows->n;
+
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = born__row_in(j->rows, r);
+        float *y = born__row_out(j->rows, r), lane[16];
+        v16 max = v_set(row_max(x, n));
+        v16 sum = v_set(exp_sum(x, n, max, j->logarithm ? NULL : y));
+        if (j->logarithm) {
+            v_store(lane, log_v16(sum));
+            sum = v_set(lane[0]);
+        }
+        for (int64_t i = 0; i < n; i += 16) {
+            int64_t k = n - i < 16 ? n - i : 16;
+            if (j->logarithm) v_store_n(y + i, v_sub(v_sub(v_load_n(x + i, k), max), sum), k);
+            else v_store_n(y + i, v_div(v_load_n(y + i, k), sum), k);
+        }
+    }
+}
+
+static born_status softmax_run(const born_call *c, const born_exec *x, bool logarithm)
+{
+    born_rows rows;
+    softmax_job j = { &rows, logarithm };
+
+    if (born__rows_of_softmax(c, &rows)) born__exec_for(x, rows.count, 1 + 4096 / rows.n, softmax_rows, &j);
+    return BORN_OK;
+}
+
+born_status BORN_K(softmax_f32)(born_call *c, const born_exec *x)
+{
+    return softmax_run(c, x, false);
+}
+
+born_status BORN_K(log_softmax_f32)(born_call *c, const born_exec *x)
+{
+    return softmax_run(c, x, true);
+}
+
+static void norm_rows(void *ctx, int64_t begin, int64_t end)
+{
+    const born_rows *j = ctx;
+    int64_t n = j->n;
+    float count = (float)n, epsilon = (float)j->epsilon;
+
+    for (int64_t r = begin; r < end; r++) {
+        const float *x = born__row_in(j, r);
+        float *y = born__row_out(j, r), mean = 0, by;
+        if (j->rms) {
+            by = sqrtf(row_sum(x, n, v_zero(), map_square) / count + epsilon);
+        } else {
+            mean = row_sum(x, n, v_zero(), map_none) / count;
+            by = 1 / sqrtf(row_sum(x, n, v_set(mean), map_square_from) / count + epsilon);
+        }
+        if (j->mean) j->mean[r] = mean;
+        if (j->inverse) j->inverse[r] = by;
+        v16 m = v_set(mean), b = v_set(by);
+        for (int64_t i = 0; i < n; i += 16) {
+            int64_t k = n - i < 16 ? n - i : 16;
+            v16 v = v_load_n(x + i, k), scale = v_load_n(j->scale + i, k);
+            v = j->rms ? v_mul(v_div(v, b), scale) : v_mul(v_mul(v_sub(v, m), b), scale);
+            if (j->bias) v = v_add(v, v_load_n(j->bias + i, k));
+            v_store_n(y + i, v, k);
+        }
+    }
+}
+
+born_status BORN_K(layer_norm_f32)(born_call *c, const born_exec *x)
+{
+    born_rows rows;
+
+    if (born__rows_of_norm(c, &rows)) born__exec_for(x, rows.count, 1 + 8192 / rows.n, norm_rows, &rows);
+    return BORN_OK;
+}
