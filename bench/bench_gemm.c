@@ -43,7 +43,9 @@ static bool measure(int64_t n, born_pool *pool, double budget, result *r)
         born_view v = { .data = (char *)m[i], .dtype = BORN_F32, .rank = 2, .dim = { n, n }, .stride = { n, 1 } };
         *(i < 2 ? &in[i] : &out[0]) = v;
     }
-    born_call c = { .op = &born__ops[BORN_OP_MATMUL], .attrs = &attrs, .in_count = 2, .out_count = 1, .in = in, .out = out };
+    born_call c = {
+        .op = &born__ops[BORN_OP_MATMUL], .attrs = &attrs, .in_count = 2, .out_count = 1, .in = in, .out = out
+    };
     const born_kernel *k = born__kernel_pick(&c, &q);
     if (!k) return false;
     born_exec x = { .pool = pool, .scratch = born__alloc(q.scratch_bytes + 64), .scratch_bytes = q.scratch_bytes };
@@ -85,11 +87,12 @@ int main(int argc, char **argv)
     for (int i = 0; i < count; i++) {
         result r;
         if (!measure(sizes[i], pool, 0.5, &r)) return 1;
-        printf(json ? "%s{\"n\": %lld, \"peak_gflops\": %.1f, \"gflops\": %.1f, \"ratio\": %.3f, \"packed_gflops\": %.1f, "
-                      "\"packed_ratio\": %.3f}"
-                    : "%s%5lld  peak %7.1f GFLOP/s  whole %7.1f (%.3f)  packed %7.1f (%.3f)\n",
-               json && i ? ", " : "", (long long)sizes[i], r.peak * 1e-9, r.whole * 1e-9, r.whole / r.peak, r.packed * 1e-9,
-               r.packed / r.peak);
+        printf(
+            json ? "%s{\"n\": %lld, \"peak_gflops\": %.1f, \"gflops\": %.1f, \"ratio\": %.3f, \"packed_gflops\": %.1f, "
+                   "\"packed_ratio\": %.3f}"
+                 : "%s%5lld  peak %7.1f GFLOP/s  whole %7.1f (%.3f)  packed %7.1f (%.3f)\n",
+            json && i ? ", " : "", (long long)sizes[i], r.peak * 1e-9, r.whole * 1e-9, r.whole / r.peak,
+            r.packed * 1e-9, r.packed / r.peak);
     }
     if (json) printf("]}\n");
     born__pool_close(&pool);

@@ -1,8 +1,8 @@
 /* Single f32 operators on the CPU, best of many runs:
      bench_ops [--json] [--mask LEVEL] [--threads N] [--op NAME] [--seconds S]
    Shapes are the layers of ResNet-50, VGG-19, SqueezeNet, MobileNet and a small transformer. Images lie with channels
-   innermost, constant weights are packed before, as in a planned graph. GFLOP/s are given where the op counts them, GB/s
-   of operands and result elsewhere. */
+   innermost, constant weights are packed before, as in a planned graph. GFLOP/s are given where the op counts them,
+   GB/s of operands and result elsewhere. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,9 +112,12 @@ static double work_of(const bench_case *b, const born_view *out)
 }
 
 /* Seconds of the best run; < 0: could not run. */
-static double run_case(const bench_case *b, born_pool *pool, double seconds, const char **kernel, double *work, double *bytes)
+static double run_case(const bench_case *b, born_pool *pool, double seconds, const char **kernel, double *work,
+                       double *bytes)
 {
-    const int64_t lists[3][4] = { { b->stride, b->stride }, { b->pad, b->pad, b->pad, b->pad }, { b->group, b->group } };
+    const int64_t lists[3][4] = { { b->stride, b->stride },
+                                  { b->pad, b->pad, b->pad, b->pad },
+                                  { b->group, b->group } };
     attrs_block attrs = { { 0 } };
     born_view in[2], out[2] = { { 0 } };
     born_error err = { 0 };
@@ -125,7 +128,11 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, con
     if (!op || !make_view(&in[0], b->x) || (b->w[0] && !make_view(&in[1], b->w))) return -1;
     if (op->attrs) born__attrs_default(op->attrs, attrs.bytes);
     set_attrs(b, &attrs, lists);
-    born_call c = { .op = op, .attrs = op->attrs ? attrs.bytes : NULL, .in_count = b->w[0] ? 2 : 1, .out_count = 1, .in = in,
+    born_call c = { .op = op,
+                    .attrs = op->attrs ? attrs.bytes : NULL,
+                    .in_count = b->w[0] ? 2 : 1,
+                    .out_count = 1,
+                    .in = in,
                     .out = out };
     if (c.in_count == 2 && (!strcmp(b->op, "conv"))) born__view_row_major(&in[1]);
     if (born__op_infer(op, c.attrs, in, c.in_count, out, 1, &shares, &err) != BORN_OK) {
@@ -153,7 +160,8 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, con
     }
     *kernel = k ? born__cpu_level_name() : "reference";
     *work = work_of(b, &out[0]);
-    *bytes = (double)born__view_bytes(&in[0]) + (double)(b->w[0] ? born__view_bytes(&in[1]) : 0) + (double)born__view_bytes(&out[0]);
+    *bytes = (double)born__view_bytes(&in[0]) + (double)(b->w[0] ? born__view_bytes(&in[1]) : 0) +
+             (double)born__view_bytes(&out[0]);
     born__free(x.scratch);
     born__free(pack);
     born__free(in[0].data);
@@ -184,7 +192,9 @@ int main(int argc, char **argv)
     }
     if (born__pool_open(threads, &pool, &err) != BORN_OK) return 1;
     double peak = born__cpu_peak() * threads;
-    if (json) printf("{\"level\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, \"ops\": [", born__cpu_level_name(), threads, peak * 1e-9);
+    if (json)
+        printf("{\"level\": \"%s\", \"threads\": %d, \"peak_gflops\": %.1f, \"ops\": [", born__cpu_level_name(),
+               threads, peak * 1e-9);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const bench_case *b = &cases[i];
         const char *kernel = "";
@@ -192,10 +202,12 @@ int main(int argc, char **argv)
         if (only && strcmp(only, b->op)) continue;
         double t = run_case(b, pool, seconds, &kernel, &work, &bytes);
         if (t < 0) continue;
-        printf(json ? "%s{\"op\": \"%s\", \"case\": \"%s\", \"kernel\": \"%s\", \"us\": %.2f, \"gflops\": %.2f, \"of_peak\": "
+        printf(json ? "%s{\"op\": \"%s\", \"case\": \"%s\", \"kernel\": \"%s\", \"us\": %.2f, \"gflops\": %.2f, "
+                      "\"of_peak\": "
                       "%.3f, \"gbytes_per_s\": %.2f}"
                     : "%s%-20s %-26s %-9s %9.1f us  %7.1f GFLOP/s (%.2f)  %6.1f GB/s\n",
-               json && printed++ ? ", " : "", b->op, b->name, kernel, t * 1e6, work / t * 1e-9, work / t / peak, bytes / t * 1e-9);
+               json && printed++ ? ", " : "", b->op, b->name, kernel, t * 1e6, work / t * 1e-9, work / t / peak,
+               bytes / t * 1e-9);
     }
     if (json) printf("]}\n");
     born__pool_close(&pool);

@@ -1,3 +1,4 @@
+/* Opens a model, gives it one image, prints the best class. */
 #include <born/born.h>
 #include <stdio.h>
 

@@ -54,7 +54,7 @@ typedef struct born_plan_call {
     int pack_operand;               /* from query, where that operand is constant; -1: none */
     uint32_t pack_form;
     size_t pack_bytes;
-    void *pack_to;                  /* prepare writes the packed operand here; NULL: nothing to pack, or packed already */
+    void *pack_to; /* prepare writes the packed operand here; NULL: nothing to pack, or packed already */
 } born_plan_call;
 
 struct born_plan {
@@ -62,7 +62,8 @@ struct born_plan {
     int64_t count;
     void *scratch;
     size_t scratch_bytes;
-    void (*packed)(void *user, const born_plan_call *pc); /* prepare tells each operand it has packed, from any thread */
+    void (*packed)(void *user,
+                   const born_plan_call *pc); /* prepare tells each operand it has packed, from any thread */
     void *user;
     void *prepared;                 /* the backend's own, from prepare to discard */
 };

@@ -124,13 +124,13 @@ BORN_API void born_session_reset(born_session *s);
 BORN_API BORN_CHECK born_status born_session_plan(born_session *s, const born_array *in, int n_in, born_error *err);
 BORN_API void born_session_stats_get(const born_session *s, born_session_stats *out);
 /// The profile so far (desc.profile): calls fn once per node in order.
-BORN_API void born_session_profile(const born_session *s, void (*fn)(void *user, const born_profile_row *row), void
-*user);
+BORN_API void born_session_profile(const born_session *s, void (*fn)(void *user, const born_profile_row *row),
+                                   void *user);
 
 /// Typed access to an array: DTYPE where it holds something else. *count is the number of elements.
 #define BORN__ARRAY_GET(ctype, name)                                                                                  \
-    BORN_API BORN_CHECK born_status born_array_##name(const born_array *a, const ctype **p, size_t *count, born_error
-    *err);
+    BORN_API BORN_CHECK born_status born_array_##name(const born_array *a, const ctype **p, size_t *count,            \
+                                                      born_error *err);
 BORN__ARRAY_GET(float, f32)
 BORN__ARRAY_GET(double, f64)
 BORN__ARRAY_GET(int32_t, i32)

@@ -113,7 +113,7 @@ int born__cgroup_cpus(void)
         char a[128], b[128];
         double quota = 0, period = 0;
         if (g.v2) {
-            if (read_group_file("/sys/fs/cgroup", g.dir, "cpu.max", a, sizeof a) && a[0] != 'm') {     /* "max 100000" */
+            if (read_group_file("/sys/fs/cgroup", g.dir, "cpu.max", a, sizeof a) && a[0] != 'm') { /* "max 100000" */
                 char *rest = NULL;
                 quota = (double)strtoll(a, &rest, 10);
                 period = (double)strtoll(rest, NULL, 10);

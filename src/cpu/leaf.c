@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "ops/ref.h"
 
-/* ---- moving host data -------------------------------------------------------------------------------------------- */
+/* ---- moving host data ------------------------------------------------------------------------------------------ */
 
 typedef struct move_ctx { size_t size; } move_ctx;
 
@@ -89,7 +89,7 @@ static born_status leaf_copy(born_backend *self, const born_view *src, const bor
     return BORN_OK;
 }
 
-/* ---- deciding ---------------------------------------------------------------------------------------------------- */
+/* ---- deciding -------------------------------------------------------------------------------------------------- */
 
 /* How a call will run. */
 typedef struct choice {
@@ -205,7 +205,7 @@ static born_status leaf_query(born_backend *self, const born_call *c, born_query
     return BORN_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------------------- */
 
 /* Whether out[0] of a view op lies in the storage of in[0]: then nothing is to be done. */
 static bool view_is_shared(const born_call *c)
@@ -395,7 +395,7 @@ static const born_backend_ops leaf_ops = {
     .destroy = leaf_destroy,
 };
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 born_backend *born_cpu_on(born_device *d)
 {

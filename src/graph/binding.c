@@ -162,7 +162,9 @@ static born_status run_host(born_gframe *f, born_binding *b, const born_gnode *n
     for (int i = 0; i < n->out_count; i++) BORN_TRY(place_host(f, b, n, n->out[i], &out[i], err));
     for (int i = 0; i < n->in_count; i++) in[i].data = n->in[i] < 0 ? NULL : born__slot_data(f, b, n->in[i]);
     for (int i = 0; i < n->out_count; i++) out[i].data = born__slot_data(f, b, n->out[i]);
-    born_call c = { .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count, .in = in, .out = out };
+    born_call c = {
+        .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count, .in = in, .out = out
+    };
     BORN_TRY(born__host_run(&c, err));
     for (int i = 0; i < n->out_count; i++) b->slot[n->out[i]].view = out[i];
     return BORN_OK;
@@ -219,8 +221,8 @@ static born_status missing_bytes(const born_model *m, const born_plan *plan, siz
     for (int64_t i = 0; i < plan->count; i++) {
         const born_plan_call *pc = &plan->call[i];
         if (pc->pack_operand < 0 || born__model_find_packed(m, packs(pc), pc->pack_form, pc->pack_bytes)) continue;
-        BORN_FAIL_IF(pc->pack_bytes > SIZE_MAX / 4 || !born__add_size(*bytes, padded(pc->pack_bytes), bytes), err, BORN_NOMEM,
-                     "session: the plan is too large");
+        BORN_FAIL_IF(pc->pack_bytes > SIZE_MAX / 4 || !born__add_size(*bytes, padded(pc->pack_bytes), bytes), err,
+                     BORN_NOMEM, "session: the plan is too large");
     }
     return BORN_OK;
 }
@@ -231,8 +233,10 @@ static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int
     const born_session *s = f->session;
     bool ok = true;
 
-    if (seg->block_bytes > f->block[k].bytes) ok &= born__add_size(missing, seg->block_bytes - f->block[k].bytes, &missing);
-    if (seg->scratch_bytes > s->scratch_bytes) ok &= born__add_size(missing, seg->scratch_bytes - s->scratch_bytes, &missing);
+    if (seg->block_bytes > f->block[k].bytes)
+        ok &= born__add_size(missing, seg->block_bytes - f->block[k].bytes, &missing);
+    if (seg->scratch_bytes > s->scratch_bytes)
+        ok &= born__add_size(missing, seg->scratch_bytes - s->scratch_bytes, &missing);
     BORN_FAIL_IF(!ok, err, BORN_NOMEM, "session: the plan is too large");
     return born__session_reserve(f->session, missing, err);
 }
@@ -371,7 +375,8 @@ static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t
         return st;
     }
     for (int i = 0; i < n->out_count; i++) {
-        int64_t bytes = born__view_bytes(&out[i]); /* views too: what reads them would take as long as what they stand for */
+        int64_t bytes =
+            born__view_bytes(&out[i]); /* views too: what reads them would take as long as what they stand for */
         BORN_FAIL_IF(bytes < 0 || (uint64_t)bytes > f->session->max_bytes, err, BORN_NOMEM,
                      "node '%s': its result is %lld bytes, above max_bytes of %zu", node_label(n), (long long)bytes,
                      f->session->max_bytes);
@@ -403,8 +408,8 @@ static born_status list_patches(born_gframe *f, born_binding *b, int32_t k, born
             born_vid v = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
             born_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
             if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN) continue;
-            BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch), err,
-                         BORN_NOMEM, "session: out of memory");
+            BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch),
+                         err, BORN_NOMEM, "session: out of memory");
             seg->patch[seg->patch_count++] = (born_patch){ first + i, v };
         }
     }

@@ -92,8 +92,8 @@ born_status born__graph_value(born_graph *g, const char *name, size_t name_n, bo
     return BORN_OK;
 }
 
-born_status born__graph_const(born_graph *g, const char *name, size_t name_n, born_dtype t, const int64_t *dim, int rank,
-                              const void *data, bool own, born_vid *out, born_error *err)
+born_status born__graph_const(born_graph *g, const char *name, size_t name_n, born_dtype t, const int64_t *dim,
+                              int rank, const void *data, bool own, born_vid *out, born_error *err)
 {
     int64_t count;
 

@@ -10,7 +10,12 @@
 
 typedef int32_t born_vid;                   /* index of a value; -1: absent operand */
 
-typedef enum born_value_kind { BORN_VALUE_TENSOR, BORN_VALUE_SEQUENCE, BORN_VALUE_OPTIONAL, BORN_VALUE_MAP } born_value_kind;
+typedef enum born_value_kind {
+    BORN_VALUE_TENSOR,
+    BORN_VALUE_SEQUENCE,
+    BORN_VALUE_OPTIONAL,
+    BORN_VALUE_MAP
+} born_value_kind;
 
 typedef struct born_value {
     const char *name;                       /* "" where it has none */

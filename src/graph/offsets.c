@@ -37,7 +37,8 @@ static int64_t take(born_gframe *f, size_t bytes, size_t *end)
 
     if (!bytes) return 0;
     for (size_t i = 0; i < f->free_count; i++)
-        if (f->free_range[i].bytes >= bytes && (best == f->free_count || f->free_range[i].bytes < f->free_range[best].bytes))
+        if (f->free_range[i].bytes >= bytes &&
+            (best == f->free_count || f->free_range[i].bytes < f->free_range[best].bytes))
             best = i;
     if (best == f->free_count && f->free_count) {
         born_free_range *last = &f->free_range[f->free_count - 1];
@@ -82,7 +83,8 @@ born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, size_
         for (int i = 0; i < node->out_count; i++) {
             born_slot *o = &b->slot[node->out[i]];
             if (o->root != node->out[i] || o->where != BORN_AT_BLOCK) continue;
-            BORN_FAIL_IF(o->bytes > SIZE_MAX / 4 || end > SIZE_MAX / 4, err, BORN_NOMEM, "session: the plan is too large");
+            BORN_FAIL_IF(o->bytes > SIZE_MAX / 4 || end > SIZE_MAX / 4, err, BORN_NOMEM,
+                         "session: the plan is too large");
             o->offset = take(f, rounded(o->bytes), &end);
             int32_t dies = o->last_use < n ? n : o->last_use;
             if (dies >= s->end) continue;

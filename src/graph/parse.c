@@ -199,8 +199,8 @@ static born_status node(parser *s)
         BORN_TRY(born__attrs_parse(op->attrs, s->p, (size_t)(end - 1 - s->p), &g->arena, attrs, s->err));
     }
     s->p = end;
-    return born__graph_node(g, op, node_name, strlen(node_name), op->attrs ? attrs : NULL, s->id, ins, s->id + ins, outs,
-                            s->err);
+    return born__graph_node(g, op, node_name, strlen(node_name), op->attrs ? attrs : NULL, s->id, ins, s->id + ins,
+                            outs, s->err);
 }
 
 /* A graph belongs to the last node of the graph around it: to its first GRAPH attribute that has none. */

@@ -96,7 +96,8 @@ born_status pass_fold_batch_norm(born_edit *e)
         if (!p || e->dead[k] || b->in_count < 5 || b->in[0] < 0) continue;
         int32_t from = e->g->value[b->in[0]].producer;
         const born_pattern *ep = from < 0 ? NULL : born__pattern(BORN_PATTERN_EPILOGUE, p->other);
-        if (!ep || e->dead[from] || e->g->node[from].op->id != p->other || born__edit_only_reader(e, b->in[0]) != (int32_t)k)
+        if (!ep || e->dead[from] || e->g->node[from].op->id != p->other ||
+            born__edit_only_reader(e, b->in[0]) != (int32_t)k)
             continue;
         const born_gnode *c = born__edit_node(e, from);
         int64_t channels = channels_of(e, c);

@@ -13,7 +13,7 @@ enum { MAX_OPERANDS = 64, STAND_IN = 64 };
 
 typedef struct fold {
     born_edit *e;
-    born_view *seen;            /* per value: dtype, rank, dims (stand-ins where symbolic), data if constant; dtype NONE:
+    born_view *seen; /* per value: dtype, rank, dims (stand-ins where symbolic), data if constant; dtype NONE:
                                    nothing is known */
     bool *exact;                /* per value: no stand-in went into its dims */
     size_t made_bytes;          /* of new constants so far */
@@ -124,7 +124,9 @@ static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out
         return false;
     }
     for (int i = 0; i < n->out_count; i++) out[i].data = to + at[i];
-    born_call c = { .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count, .in = in, .out = out };
+    born_call c = {
+        .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count, .in = in, .out = out
+    };
     if (born__host_run(&c, &ignored) != BORN_OK) { /* an error at run time belongs to the run */
         born__free(to);
         return false;
@@ -182,9 +184,11 @@ static born_status visit(fold *f, int32_t k)
         exact &= n->in[i] < 0 || f->exact[n->in[i]];
     }
     memset(out, 0, sizeof out[0] * (size_t)n->out_count);
-    if (born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, &shares, &ignored) != BORN_OK) return BORN_OK;
+    if (born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, &shares, &ignored) != BORN_OK)
+        return BORN_OK;
     if (n->op->props & (BORN_P_EFFECT | BORN_P_EXTENT)) exact = false;
-    for (int i = 0; i < n->out_count; i++) { /* a fill may describe more than a run is allowed: let the plan refuse it */
+    for (int i = 0; i < n->out_count;
+         i++) { /* a fill may describe more than a run is allowed: let the plan refuse it */
         int64_t bytes = born__view_bytes(&out[i]);
         if (bytes < 0 || (uint64_t)bytes / 2 > f->e->ctx->max_bytes) return BORN_OK;
     }

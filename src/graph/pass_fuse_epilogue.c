@@ -108,7 +108,8 @@ static bool is_activation(const born_gnode *r)
 {
     const born_op *op = r->op;
 
-    if (!(op->props & BORN_P_ELEMENTWISE) || op->max_in != 1 || r->out_count != 1 || strcmp(op->sig, "T>T")) return false;
+    if (!(op->props & BORN_P_ELEMENTWISE) || op->max_in != 1 || r->out_count != 1 || strcmp(op->sig, "T>T"))
+        return false;
     if (!op->attrs) return true;
     if (op->attrs->count > 2) return false;
     for (int i = 0; i < op->attrs->count; i++)

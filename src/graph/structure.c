@@ -92,7 +92,8 @@ static bool fill_incoming(born_graph *g, born_structure *s, int32_t *stamp)
             for (int32_t n = seg->begin; n < seg->end; n++)
                 for (int i = 0; i < g->node[n].in_count; i++) {
                     born_vid v = g->node[n].in[i];
-                    if (v < 0 || g->value[v].constant || s->segment_of[v] == k || stamp[v] == 2 * k + pass + 1) continue;
+                    if (v < 0 || g->value[v].constant || s->segment_of[v] == k || stamp[v] == 2 * k + pass + 1)
+                        continue;
                     stamp[v] = 2 * k + pass + 1;
                     if (pass) seg->incoming[count] = v;
                     count++;

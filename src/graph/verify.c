@@ -44,7 +44,8 @@ static born_status index_producers(born_graph *g, born_error *err)
     for (size_t i = 0; i < g->input_count; i++) {
         born_vid v = g->input[i];
         BORN_FAIL_IF(v < 0 || v >= (born_vid)g->value_count, err, BORN_FORMAT, "graph: input %zu is no value", i);
-        BORN_FAIL_IF(g->value[v].constant, err, BORN_FORMAT, "graph: '%s' is both input and constant", g->value[v].name);
+        BORN_FAIL_IF(g->value[v].constant, err, BORN_FORMAT, "graph: '%s' is both input and constant",
+                     g->value[v].name);
         BORN_FAIL_IF(g->value[v].input, err, BORN_FORMAT, "graph: input '%s' appears twice", g->value[v].name);
         g->value[v].input = true;
     }
@@ -135,8 +136,8 @@ static born_status verify_one(born_graph *g, born_error *err)
         for (int i = 0; i < g->node[k].in_count; i++) {
             born_vid v = g->node[k].in[i];
             if (v < 0 || g->value[v].constant || g->value[v].producer >= 0) continue;
-            BORN_FAIL_IF(!g->value[v].input, err, BORN_FORMAT, "%s '%s': input '%s' is defined nowhere", g->node[k].op->name,
-                         node_label(&g->node[k]), g->value[v].name);
+            BORN_FAIL_IF(!g->value[v].input, err, BORN_FORMAT, "%s '%s': input '%s' is defined nowhere",
+                         g->node[k].op->name, node_label(&g->node[k]), g->value[v].name);
         }
     for (size_t i = 0; i < g->output_count; i++) {
         born_vid v = g->output[i];

@@ -1,6 +1,6 @@
 /* Sums over the last axis by law (b) of the design, one element at a time: element i goes to lane i % 16 of accumulator
-   i / 16 % 4; a chunk of 4,096 ends as (0 + 1) + (2 + 3), then halves 8, 4, 2, 1; chunks are joined by a binary tree over
-   their index. For references that make their terms as they go. */
+   i / 16 % 4; a chunk of 4,096 ends as (0 + 1) + (2 + 3), then halves 8, 4, 2, 1; chunks are joined by a binary tree
+   over their index. For references that make their terms as they go. */
 #ifndef BORN_OPS_LANE_SUM_H
 #define BORN_OPS_LANE_SUM_H
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 enum { BORN_LANE_CHUNK = 4096 };
 typedef struct born_lanes {
-    int64_t count;
+    uint64_t count;
     uint64_t full;          /* bit k: level[k] holds the sum of 2^k chunks */
     float acc[64], level[52];
 } born_lanes;               /* {0} starts one */

@@ -23,8 +23,8 @@
        born__shape_elementwise, 0, born__ref_##name, 0, onnx, doc)
 #endif
 #ifndef PREDICATE
-#define PREDICATE(ID, name, attrs, dtypes, value, onnx, doc)                                                               \
-    OP(ID, name, "T>B", dtypes, 1, 1, BORN_P_ELEMENTWISE | BORN_P_ANY_LAYOUT, 0, attrs, born__shape_elementwise, 0,   \
+#define PREDICATE(ID, name, attrs, dtypes, value, onnx, doc)                                                           \
+    OP(ID, name, "T>B", dtypes, 1, 1, BORN_P_ELEMENTWISE | BORN_P_ANY_LAYOUT, 0, attrs, born__shape_elementwise, 0,    \
        born__ref_##name, 0, onnx, doc)
 #endif
 #include "ops/ops.def"

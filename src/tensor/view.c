@@ -10,7 +10,8 @@
 int64_t born__view_count(const born_view *v)
 {
     int64_t n = 1;
-    for (int i = 0; i < v->rank; i++) n = (int64_t)((uint64_t)n * (uint64_t)v->dim[i]);     /* may pass 2^63 on the way to 0 */
+    for (int i = 0; i < v->rank; i++)
+        n = (int64_t)((uint64_t)n * (uint64_t)v->dim[i]); /* may pass 2^63 on the way to 0 */
     return n;
 }
 

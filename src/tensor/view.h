@@ -12,7 +12,10 @@ typedef struct born_dtype_info {
     const char *npy;
 } born_dtype_info;
 const born_dtype_info *born__dtype_info(born_dtype t);      /* never NULL: an empty row for anything else */
-static inline bool born__dtype_is(born_dtype t, uint32_t mask) { return t > 0 && t < BORN_DTYPE_COUNT && (mask >> t & 1u); }
+static inline bool born__dtype_is(born_dtype t, uint32_t mask)
+{
+    return t > 0 && t < BORN_DTYPE_COUNT && (mask >> t & 1u);
+}
 
 int64_t born__view_count(const born_view *v);               /* product of dims; 1 for rank 0 (dims are valid here) */
 int64_t born__view_bytes(const born_view *v);               /* count * element size, -1 on overflow */
@@ -33,6 +36,13 @@ void born__store_f64(born_dtype t, void *p, double v);
 int64_t born__load_i64(born_dtype t, const void *p);
 float born__f16_to_f32(uint16_t h);
 uint16_t born__f32_to_f16(float f);                         /* round to nearest even */
-static inline float born__bf16_to_f32(uint16_t h) { union { uint32_t u; float f; } x = { (uint32_t)h << 16 }; return x.f; }
+static inline float born__bf16_to_f32(uint16_t h)
+{
+    union {
+        uint32_t u;
+        float f;
+    } x = { (uint32_t)h << 16 };
+    return x.f;
+}
 uint16_t born__f32_to_bf16(float f);                        /* round to nearest even, NaN stays NaN */
 #endif

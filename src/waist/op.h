@@ -1,5 +1,6 @@
 /* The operator descriptor and what its functions are given: shape rules (born_infer), reference and fast kernels
-   (born_exec), gradients (born_emit). One descriptor per row of the ops_<family>.def files; ids follow row order and are private to
+   (born_exec), gradients (born_emit). One descriptor per row of the ops_<family>.def files; ids follow row order and
+   are private to
    a build (files carry names). */
 #ifndef BORN_WAIST_OP_H
 #define BORN_WAIST_OP_H
@@ -158,7 +159,8 @@ void born__attrs_resolve(const born_attr_set *s, const void *user, void *out);
 bool born__attrs_equal(const born_attr_set *s, const void *a, const void *b);
 uint64_t born__attrs_hash(const born_attr_set *s, const void *a);
 born_status born__attrs_check(const born_attr_set *s, const void *a, const char *op, born_error *err); /* ranges */
-/* Copies a, arrays and strings included, into one block from born__alloc (free with born__attrs_free); NULL on NOMEM. */
+/* Copies a, arrays and strings included, into one block from born__alloc (free with born__attrs_free); NULL on
+   NOMEM. */
 void *born__attrs_dup(const born_attr_set *s, const void *a);
 void born__attrs_free(const born_attr_set *s, void *a);
 

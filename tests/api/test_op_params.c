@@ -1,4 +1,5 @@
-/* Operators whose public form has numbers and lists: each reaches its operator with the right operands and attributes. */
+/* Operators whose public form has numbers and lists: each reaches its operator with the right operands and
+   attributes. */
 #include <born/born.h>
 
 #include "harness.h"

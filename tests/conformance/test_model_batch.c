@@ -102,8 +102,8 @@ static void compare_outputs(const char *id, const born_array *all, const born_ar
         for (int d = 0; d < all[i].shape.rank && axis < 0; d++)
             if (all[i].shape.dim[d] != one[i].shape.dim[d]) axis = d;
         REQUIRE(axis >= 0 && all[i].shape.dim[axis] == BATCH && one[i].shape.dim[axis] == 1);
-        CHECK_MSG(slice(&all[i], &one[i], axis, k, true), "%s: output %d of example %lld differs in a batch of %d", id, i,
-                  (long long)k, BATCH);
+        CHECK_MSG(slice(&all[i], &one[i], axis, k, true), "%s: output %d of example %lld differs in a batch of %d", id,
+                  i, (long long)k, BATCH);
     }
 }
 

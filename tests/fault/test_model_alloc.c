@@ -54,7 +54,8 @@ static void every_failure(const char *path, void *(*alloc)(void *, size_t, size_
         bool failed = countdown <= 0;
         countdown = -1;
         CHECK_MSG(held == 0, "%s: %lld blocks left after failure %lld", path, held, k);
-        CHECK_MSG(st == BORN_OK || st == BORN_NOMEM, "%s: failure %lld gave %s: %s", path, k, born_status_name(st), err.text);
+        CHECK_MSG(st == BORN_OK || st == BORN_NOMEM, "%s: failure %lld gave %s: %s", path, k, born_status_name(st),
+                  err.text);
         CHECK_MSG(st == BORN_OK || err.text[0], "%s: failure %lld has no text", path, k);
         if (st == BORN_OK && failed) st = BORN_NOMEM; /* it was met and got over: go on to the next */
         if (harness_failures) break;

@@ -260,7 +260,8 @@ TEST(conv_transpose_refuses_and_shapes)
     a = (born_conv_transpose_attrs){ .group = 3 };
     CHECK(nn_refused(BORN_OP_CONV_TRANSPOSE, &a, in, 2, 1, BORN_SHAPE, "groups"));
     a = (born_conv_transpose_attrs){ .strides = { &big, 1 }, .output_padding = { &big, 1 } };
-    CHECK_STATUS(infer_op(BORN_OP_CONV_TRANSPOSE, &a, in, 2, &out, 1, 0, &err), SIZE_MAX > UINT32_MAX ? BORN_OK : BORN_RANGE);
+    CHECK_STATUS(infer_op(BORN_OP_CONV_TRANSPOSE, &a, in, 2, &out, 1, 0, &err),
+                 SIZE_MAX > UINT32_MAX ? BORN_OK : BORN_RANGE);
     in[1] = tensor_zeros(BORN_F32, DIMS(3, 2, 3));
     CHECK(nn_refused(BORN_OP_CONV_TRANSPOSE, NULL, in, 2, 1, BORN_SHAPE, "channels"));
     calls_free();

@@ -94,8 +94,9 @@ TEST(dtype_halves_round_to_nearest_even)
         for (uint16_t lo = 0; lo < kind->infinity; lo++) {
             double a = value_of(lo, kind->exponent_bits, kind->fraction_bits);
             double below = lo == 0 ? 0 : value_of((uint16_t)(lo - 1), kind->exponent_bits, kind->fraction_bits);
-            double b = lo + 1 == kind->infinity ? 2 * a - below
-                                                : value_of((uint16_t)(lo + 1), kind->exponent_bits, kind->fraction_bits);
+            double b = lo + 1 == kind->infinity
+                           ? 2 * a - below
+                           : value_of((uint16_t)(lo + 1), kind->exponent_bits, kind->fraction_bits);
             double middle = (a + b) / 2;
             float points[5] = { (float)a, (float)middle, nextafterf((float)middle, 0.0f),
                                 nextafterf((float)middle, INFINITY), nextafterf((float)b, 0.0f) };

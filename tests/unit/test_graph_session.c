@@ -222,18 +222,19 @@ TEST(control_flow)
 
 TEST(passes_keep_bits)
 {
-    static const char *const text = "graph \"\"\n"
-                                    "input %0 \"x\" f32 [?n,4]\n"
-                                    "const %1 \"w\" f32 [4,4] 0000803f0000004000004040000080400000803f0000004000004040000080400000"
-                                    "803f0000004000004040000080400000803f000000400000404000008040\n"
-                                    "const %2 \"b\" f32 [4] 0000803f0000803f000080bf0000c0c2\n"
-                                    "node matmul \"\" (%0, %1) -> (%3 \"a\" ? ?) {}\n"
-                                    "node add \"\" (%3, %2) -> (%4 \"c\" ? ?) {}\n"
-                                    "node tanh \"\" (%4) -> (%5 \"d\" ? ?) {}\n"
-                                    "node identity \"\" (%5) -> (%6 \"e\" ? ?) {}\n"
-                                    "node tanh \"\" (%4) -> (%7 \"f\" ? ?) {}\n"
-                                    "node add \"\" (%6, %7) -> (%8 \"y\" ? ?) {}\n"
-                                    "output %8\nend\n";
+    static const char *const text =
+        "graph \"\"\n"
+        "input %0 \"x\" f32 [?n,4]\n"
+        "const %1 \"w\" f32 [4,4] 0000803f0000004000004040000080400000803f0000004000004040000080400000"
+        "803f0000004000004040000080400000803f000000400000404000008040\n"
+        "const %2 \"b\" f32 [4] 0000803f0000803f000080bf0000c0c2\n"
+        "node matmul \"\" (%0, %1) -> (%3 \"a\" ? ?) {}\n"
+        "node add \"\" (%3, %2) -> (%4 \"c\" ? ?) {}\n"
+        "node tanh \"\" (%4) -> (%5 \"d\" ? ?) {}\n"
+        "node identity \"\" (%5) -> (%6 \"e\" ? ?) {}\n"
+        "node tanh \"\" (%4) -> (%7 \"f\" ? ?) {}\n"
+        "node add \"\" (%6, %7) -> (%8 \"y\" ? ?) {}\n"
+        "output %8\nend\n";
     born_model *on = model_of_text(text, NULL), *off = model_of_text(text, "all");
     REQUIRE(on && off);
     born_session *s = open_session(on, 0), *t = open_session(off, 0);

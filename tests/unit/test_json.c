@@ -1,4 +1,5 @@
-/* The JSON writer: structure, escapes, malformed UTF-8, numbers that read back, failures that stick. ctest-labels: cross */
+/* The JSON writer: structure, escapes, malformed UTF-8, numbers that read back, failures that stick.
+   ctest-labels: cross */
 #include <float.h>
 #include <math.h>
 
