@@ -143,6 +143,8 @@ def seeds():
     other = Graph([node("Neg", ["x"], ["e"])], [], [value("e")])
     yield "if", chain(node("ReduceSum", ["x"], ["sum"], keepdims=0), node("Greater", ["sum", "zero"], ["c"]),
                       node("If", ["c"], ["y"], then_branch=then, else_branch=other), inits=[floats("zero", [], [0])])
+    dead = node("If", ["c"], ["unused"], then_branch=then, else_branch=other)
+    yield "dead_if", model(Graph([dead, node("Relu", ["x"], ["y"])], [X, value("c", [], 9)], [Y]))
     body = Graph([node("Add", ["a", "x"], ["b"]), node("Identity", ["c"], ["d"]), node("ReduceSum", ["b"], ["r"])],
                  [value("i", [], 7), value("c", [], 9), value("a")], [value("d", [], 9), value("b"), value("r")])
     yield "loop", model(Graph([node("Loop", ["n", "", "x"], ["y", "rows"], body=body)], [X], [Y, value("rows")],
