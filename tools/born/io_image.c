@@ -11,6 +11,7 @@
 #if defined(BORN_HAVE_JPEG)
 #include <jpeglib.h>
 #include <setjmp.h>
+#include <setjmp.h>
 #endif
 
 enum { MAX_SIDE = 1 << 15 };
