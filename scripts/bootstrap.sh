@@ -29,6 +29,7 @@ build) ;;
 test | ci)
     want g++ c++
     want python3 python3
+    want zstd zstd
     ;;
 *)
     echo "usage: bootstrap.sh build|test|ci" >&2
