@@ -77,6 +77,8 @@ json
 check 0 run-profile $born run $models/lstm.onnx --input rand --profile
 check 0 run-dim $born run $models/symbolic.onnx --input rand --dim batch=5
 says out 'f32\[5, 2\]'
+check 0 run-place $born run $models/symbolic.onnx --input rand --dim x.0=3
+says out 'f32\[3, 2\]'
 check 0 run-write $born run $models/relu.onnx --input rand --output y="$tmp/y.npy" --output x="$tmp/x.npy"
 check 0 run-read $born run $models/relu.onnx --input "$tmp/x.npy" --output y="$tmp/z.npy"
 cmp -s "$tmp/y.npy" "$tmp/z.npy" || { echo "FAIL run-read: the same input gave another output"; failed=1; }

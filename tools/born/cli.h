@@ -127,7 +127,8 @@ int cli_input_option(const char *verb, cli_args *a, cli_input_options *o);
 #define CLI_INPUT_HELP                                                                                                \
     "  --input [NAME=]FILE .npy .npz .pb .csv .png .jpg, or the words rand or zeros; without NAME in the order\n"     \
     "                      of the graph; bare rand or zeros fill every input that is left\n"                          \
-    "  --dim NAME=N        size of a symbolic dimension for rand and zeros (default 1)\n"                             \
+    "  --dim NAME=N        size of a symbolic dimension for rand and zeros (default 1); INPUT.AXIS=N where it has\n"   \
+    "                      no name\n"                                                                                 \
     "  --mean M[,M,M] --std S[,S,S] --bgr   pictures become (pixel - M) / S, pixels 0 to 255 (default 0 and 255)\n"
 born_status cli_inputs_make(const born_model *m, const cli_input_options *o, cli_inputs *out, born_error *err);
 void cli_inputs_free(cli_inputs *in);

@@ -62,13 +62,17 @@ int cli_input_option(const char *verb, cli_args *a, cli_input_options *o)
     return 0;
 }
 
-static int64_t dim_size(const cli_input_options *o, const char *symbol)
+/* The size of dim d of an input, by its symbol or as "input.d". */
+static int64_t dim_size(const cli_input_options *o, const born_value_info *v, int d)
 {
-    char name[128];
+    char name[128], place[128];
     const char *rest;
 
-    for (int i = 0; symbol && i < o->dim_count; i++)
-        if (cli_split(o->dim[i], name, sizeof name, &rest) && !strcmp(name, symbol)) return strtoll(rest, NULL, 10);
+    snprintf(place, sizeof place, "%.100s.%d", v->name, d);
+    for (int i = 0; i < o->dim_count; i++) {
+        if (!cli_split(o->dim[i], name, sizeof name, &rest)) continue;
+        if (!strcmp(name, place) || (v->symbol[d] && !strcmp(name, v->symbol[d]))) return strtoll(rest, NULL, 10);
+    }
     return 1;
 }
 
@@ -89,8 +93,8 @@ static born_status make_numbers(const born_value_info *v, const cli_input_option
 
     if (v->rank < 0) return cli_error(err, BORN_SHAPE, "input '%s' has no stated rank: give a file", v->name);
     for (int i = 0; i < v->rank; i++) {
-        dim[i] = v->dim[i] < 0 ? dim_size(o, v->symbol[i]) : v->dim[i];
-        if (dim[i] < 0) return cli_error(err, BORN_INVALID, "--dim %s: a size below 0", v->symbol[i]);
+        dim[i] = v->dim[i] < 0 ? dim_size(o, v, i) : v->dim[i];
+        if (dim[i] < 0) return cli_error(err, BORN_INVALID, "--dim for '%s': a size below 0", v->name);
     }
     if (!cli_tensor_new(t, v->dtype, dim, v->rank, o->max_bytes, err)) return err->status;
     if (!random) return BORN_OK;
