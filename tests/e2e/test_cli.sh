@@ -2,6 +2,7 @@
 # The command line: exit codes, one-line errors, JSON, inputs and outputs. Uses the small models of the fuzzers' corpus.
 born="${BORN_LAUNCHER:-} ${BORN_BIN:-build/release/born}"
 models=fuzz/corpus/onnx_run
+$born version > /dev/null || { echo "the tool does not start: $born"; exit 1; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 failed=0
