@@ -28,8 +28,8 @@ static bool zeros(const born_value_info *v, born_array *a, void *room)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint64_t room[MAX_INPUT_BYTES / 8];
-    born_model_desc md = { .max_bytes = (size_t)64 << 20 };
-    born_session_desc sd = { .max_bytes = (size_t)64 << 20, .threads = 1, .max_steps = 10000 };
+    born_model_desc md = { .max_bytes = (size_t)16 << 20 };
+    born_session_desc sd = { .max_bytes = (size_t)16 << 20, .threads = 1, .max_steps = 64 };
     born_array in[MAX_VALUES], out[MAX_VALUES];
     born_model *m = NULL;
     born_session *s = NULL;
