@@ -13,7 +13,9 @@
 #include "cpu/kernel.h"
 #include "cpu/peak.h"
 
-typedef struct result { double whole, packed, peak; } result;
+typedef struct result {
+    double whole, packed, peak;
+} result;
 
 static double time_of(const born_kernel *k, born_call *c, const born_exec *x, double budget)
 {
@@ -72,14 +74,17 @@ int main(int argc, char **argv)
     born_error err = { 0 };
 
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--json")) json = true;
+        if (!strcmp(argv[i], "--json"))
+            json = true;
         else if (!strcmp(argv[i], "--mask") && i + 1 < argc) {
             if (born__cpu_mask(argv[++i], &err) != BORN_OK) {
                 fprintf(stderr, "%s\n", err.text);
                 return 2;
             }
-        } else if (!strcmp(argv[i], "--threads") && i + 1 < argc) threads = atoi(argv[++i]);
-        else if (count < 16 && atoll(argv[i]) > 0) sizes[count++] = atoll(argv[i]);
+        } else if (!strcmp(argv[i], "--threads") && i + 1 < argc)
+            threads = atoi(argv[++i]);
+        else if (count < 16 && atoll(argv[i]) > 0)
+            sizes[count++] = atoll(argv[i]);
     }
     if (count == 0) count = 3;
     if (born__pool_open(threads, &pool, &err) != BORN_OK) return 1;

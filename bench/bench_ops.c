@@ -17,7 +17,7 @@
 
 typedef struct bench_case {
     const char *op, *name;
-    int64_t x[4], w[4];         /* dims of operand 0 and 1; 0 ends */
+    int64_t x[4], w[4]; /* dims of operand 0 and 1; 0 ends */
     int stride, pad, group;
 } bench_case;
 
@@ -70,7 +70,9 @@ static const bench_case cases[] = {
     { "global_average_pool", "2048x7x7", { 1, 2048, 7, 7 }, { 0 }, 0, 0, 0 },
 };
 
-typedef struct attrs_block { _Alignas(16) char bytes[1024]; } attrs_block;
+typedef struct attrs_block {
+    _Alignas(16) char bytes[1024];
+} attrs_block;
 
 static bool make_view(born_view *v, const int64_t *dim)
 {
@@ -180,11 +182,16 @@ int main(int argc, char **argv)
     born_error err = { 0 };
 
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--json")) json = true;
-        else if (i + 1 >= argc) break;
-        else if (!strcmp(argv[i], "--op")) only = argv[++i];
-        else if (!strcmp(argv[i], "--threads")) threads = atoi(argv[++i]);
-        else if (!strcmp(argv[i], "--seconds")) seconds = atof(argv[++i]);
+        if (!strcmp(argv[i], "--json"))
+            json = true;
+        else if (i + 1 >= argc)
+            break;
+        else if (!strcmp(argv[i], "--op"))
+            only = argv[++i];
+        else if (!strcmp(argv[i], "--threads"))
+            threads = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--seconds"))
+            seconds = atof(argv[++i]);
         else if (!strcmp(argv[i], "--mask") && born__cpu_mask(argv[++i], &err) != BORN_OK) {
             fprintf(stderr, "%s\n", err.text);
             return 2;

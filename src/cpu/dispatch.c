@@ -12,16 +12,20 @@
 
 #define PROTOTYPE(level, LEVEL, fn, dt) born_status born_k_##fn##_##dt##_##level(born_call *c, const born_exec *x);
 #define KERNEL(ID, name, DT, dt, fn, query, pack) BORN_LEVELS(PROTOTYPE, fn, dt)
+#define KERNEL_DOT(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_DOT(PROTOTYPE, fn, dt)
 #include "cpu/kernels.def"
 #undef KERNEL
+#undef KERNEL_DOT
 
 #define ROW(level, LEVEL, ID, name, DT, dt, fn, query, pack)                                                          \
     { #name "_" #dt, BORN_OP_##ID, BORN_##DT, BORN_LEVEL_##LEVEL, query, born_k_##fn##_##dt##_##level, pack },
 #define KERNEL(ID, name, DT, dt, fn, query, pack) BORN_LEVELS(ROW, ID, name, DT, dt, fn, query, pack)
+#define KERNEL_DOT(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_DOT(ROW, ID, name, DT, dt, fn, query, pack)
 static const born_kernel rows[] = {
 #include "cpu/kernels.def"
 };
 #undef KERNEL
+#undef KERNEL_DOT
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
@@ -41,6 +45,7 @@ born_status born__cpu_mask(const char *name, born_error *err)
     static const struct { const char *name; uint32_t levels; } known[] = {
         { "scalar", 1u << BORN_LEVEL_SCALAR },
         { "avx2", 1u << BORN_LEVEL_SCALAR | 1u << BORN_LEVEL_AVX2 },
+        { "avx512f", 1u << BORN_LEVEL_SCALAR | 1u << BORN_LEVEL_AVX2 | 1u << BORN_LEVEL_AVX512 },
         { "avx512", 1u << BORN_LEVEL_SCALAR | 1u << BORN_LEVEL_AVX2 | 1u << BORN_LEVEL_AVX512 |
                         1u << BORN_LEVEL_AVX512VNNI },
         { "neon", 1u << BORN_LEVEL_SCALAR | 1u << BORN_LEVEL_NEON },

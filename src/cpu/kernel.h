@@ -15,7 +15,8 @@ typedef enum born_level {
 } born_level;
 uint32_t born__cpu_levels(void);                            /* bit per level this CPU has */
 uint32_t born__cpu_levels_in_use(void);                     /* the same under the mask */
-/* "scalar", "avx2", "avx512", "neon": caps what is used from now on, for new leaves; NULL: no cap. INVALID otherwise.
+/* "scalar", "avx2", "avx512f" (without VNNI), "avx512", "neon": caps what is used from now on, for new leaves; NULL: no
+   cap. INVALID otherwise.
    */
 born_status born__cpu_mask(const char *name, born_error *err);
 

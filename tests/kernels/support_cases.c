@@ -19,7 +19,10 @@ int64_t case_in(kcase *k, int64_t lo, int64_t hi)
     return lo + (int64_t)(case_u32(k) % (uint32_t)(hi - lo + 1));
 }
 
-bool case_chance(kcase *k, int percent) { return (int)(case_u32(k) % 100) < percent; }
+bool case_chance(kcase *k, int percent)
+{
+    return (int)(case_u32(k) % 100) < percent;
+}
 
 float case_value(kcase *k)
 {
@@ -55,7 +58,7 @@ static void shuffle(kcase *k, int *order, int n)
 /* Strides by layout; returns the elements that the view spans. */
 static int64_t lay_out(kcase *k, born_view *v, int layout)
 {
-    int order[BORN_MAX_RANK];           /* from the outermost */
+    int order[BORN_MAX_RANK]; /* from the outermost */
     int64_t step = 1;
 
     for (int i = 0; i < v->rank; i++) order[i] = i;
@@ -81,9 +84,12 @@ static void fill(kcase *k, born_dtype t, char *p, int64_t n)
     int size = born__dtype_info(t)->size;
 
     for (int64_t i = 0; i < n; i++) {
-        if (t == BORN_F32) ((float *)(void *)p)[i] = case_value(k);
-        else if (t == BORN_F64) ((double *)(void *)p)[i] = (double)case_value(k);
-        else if (t == BORN_BOOL) p[i] = (char)(case_u32(k) & 1);
+        if (t == BORN_F32)
+            ((float *)(void *)p)[i] = case_value(k);
+        else if (t == BORN_F64)
+            ((double *)(void *)p)[i] = (double)case_value(k);
+        else if (t == BORN_BOOL)
+            p[i] = (char)(case_u32(k) & 1);
         else
             for (int b = 0; b < size; b++) p[i * size + b] = (char)case_u32(k);
     }
@@ -110,7 +116,10 @@ born_ints case_ints(kcase *k, int n, const int64_t *v)
     return (born_ints){ p, n };
 }
 
-static void add(kcase *k, born_view v) { k->in[k->call.in_count++] = v; }
+static void add(kcase *k, born_view v)
+{
+    k->in[k->call.in_count++] = v;
+}
 
 static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
 {
@@ -304,7 +313,7 @@ static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64
     add(k, case_view(k, t, 3, (int64_t[]){ layout ? batch : steps, layout ? steps : batch, in }, -1));
     add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 50) ? 0 : -1));
     add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, case_chance(k, 50) ? 0 : -1));
-    if (case_chance(k, 20)) {      /* stored the other way round */
+    if (case_chance(k, 20)) { /* stored the other way round */
         k->in[1].stride[1] = 1;
         k->in[1].stride[2] = gates * h;
         k->in[1].stride[0] = gates * h * in;
@@ -324,8 +333,9 @@ static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64
 /* Now and then other activations than the usual ones. */
 static born_strs rnn_activations(kcase *k, int per_direction, int direction)
 {
-    static const char *const names[] = { "Tanh", "Sigmoid", "Relu", "Affine", "LeakyRelu", "ThresholdedRelu",
-                                         "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus" };
+    static const char *const names[] = { "Tanh",      "Sigmoid",         "Relu",       "Affine",
+                                         "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid",
+                                         "Elu",       "Softsign",        "Softplus" };
     int n = per_direction * (direction == 2 ? 2 : 1);
     born_str *list = case_block(k, (size_t)n * sizeof *list);
 
@@ -388,8 +398,10 @@ static void make_row_norm(kcase *k, born_dtype t)
     int64_t axis = case_chance(k, 70) ? -1 : case_in(k, 0, 2), from = axis < 0 ? 2 : axis;
     bool rms = k->call.op->id == BORN_OP_RMS_NORM;
 
-    if (rms) ((born_rms_norm_attrs *)(void *)k->attrs)->axis = axis;
-    else ((born_layer_norm_attrs *)(void *)k->attrs)->axis = axis;
+    if (rms)
+        ((born_rms_norm_attrs *)(void *)k->attrs)->axis = axis;
+    else
+        ((born_layer_norm_attrs *)(void *)k->attrs)->axis = axis;
     add(k, case_view(k, t, 3, dim, case_chance(k, 80) ? 0 : -1));
     add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
     if (!rms && case_chance(k, 70)) add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
@@ -428,7 +440,65 @@ static void make_reduce(kcase *k, born_dtype t)
     add(k, v);
 }
 
-typedef struct generator { uint16_t op; void (*make)(kcase *k, born_dtype t); } generator;
+static born_view one_value(kcase *k, born_dtype t, double v)
+{
+    born_view s = case_view(k, t, 0, NULL, 0);
+    born__store_f64(t, s.data, v);
+    return s;
+}
+
+/* qlinear_conv: x xs xz w ws wz ys yz bias; conv_integer: x w xz wz */
+static void make_qconv(kcase *k, born_dtype t)
+{
+    born_quant_conv_attrs *a = (born_quant_conv_attrs *)(void *)k->attrs;
+    bool q = k->call.op->id == BORN_OP_QLINEAR_CONV, per_channel = case_chance(k, 50), depthwise = case_chance(k, 25);
+    int s = (int)case_in(k, 1, 2);
+    int64_t groups = depthwise ? case_in(k, 2, 40) : case_chance(k, 70) ? 1 : case_in(k, 2, 4);
+    int64_t cg = depthwise ? 1 : case_in(k, 1, 20), mg = depthwise ? 1 : case_in(k, 1, 70), x[4], w[4], pads[4],
+            stride[2];
+    born_dtype wt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    x[0] = case_in(k, 1, 2);
+    x[1] = groups * cg;
+    w[0] = groups * mg;
+    w[1] = cg;
+    for (int i = 0; i < s; i++) {
+        w[2 + i] = case_in(k, 1, case_chance(k, 5) ? 9 : 3);
+        x[2 + i] = w[2 + i] + case_in(k, 0, 12);
+        stride[i] = case_in(k, 1, 2);
+        pads[i] = case_in(k, 0, 2);
+        pads[s + i] = case_in(k, 0, 2);
+    }
+    a->group = groups;
+    a->strides = case_ints(k, s, stride);
+    a->pads = case_ints(k, 2 * s, pads);
+    int64_t columns = per_channel ? w[0] : 1;
+    born_view weight = case_view(k, wt, 2 + s, w, 0), wz = case_view(k, wt, per_channel, &columns, 0);
+    born_view ws = case_view(k, BORN_F32, per_channel, &columns, 0);
+    if (case_chance(k, 50)) memset(wz.data, wt == BORN_U8 ? 128 : 0, (size_t)columns);
+    for (int64_t i = 0; i < columns; i++) ((float *)(void *)ws.data)[i] = (float)case_in(k, 1, 100) * 1e-3f;
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 0 : -1));
+    born_view xz = case_view(k, t, 0, NULL, 0);
+    if (!q) {
+        add(k, weight);
+        add(k, xz);
+        add(k, wz);
+        return;
+    }
+    add(k, one_value(k, BORN_F32, 0.02));
+    add(k, xz);
+    add(k, weight);
+    add(k, ws);
+    add(k, wz);
+    add(k, one_value(k, BORN_F32, 0.3));
+    add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
+    if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
+}
+
+typedef struct generator {
+    uint16_t op;
+    void (*make)(kcase *k, born_dtype t);
+} generator;
 static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
@@ -438,6 +508,8 @@ static const generator generators[] = {
     { BORN_OP_LAYER_NORM, make_row_norm },
     { BORN_OP_RMS_NORM, make_row_norm },
     { BORN_OP_BATCH_NORM, make_batch_norm },
+    { BORN_OP_QLINEAR_CONV, make_qconv },
+    { BORN_OP_CONV_INTEGER, make_qconv },
     { BORN_OP_REDUCE_SUM, make_reduce },
     { BORN_OP_REDUCE_MEAN, make_reduce },
     { BORN_OP_REDUCE_MAX, make_reduce },
@@ -494,9 +566,12 @@ bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed)
         k->call.attrs = k->attrs;
     }
     while (i < count && generators[i].op != op->id) i++;
-    if (i < count) generators[i].make(k, t);
-    else if (op->props & BORN_P_ELEMENTWISE) make_elementwise(k, t);
-    else return false;
+    if (i < count)
+        generators[i].make(k, t);
+    else if (op->props & BORN_P_ELEMENTWISE)
+        make_elementwise(k, t);
+    else
+        return false;
     if (place_results(k, &err)) return true;
     printf("  %s: %s\n", op->name, err.text);
     return false;

@@ -8,11 +8,15 @@
 #include "support_cases.h"
 #include "tensor/view.h"
 
-static const char *const masks[] = { "scalar", "avx2", "avx512", "neon" };
-static const born_level levels[] = { BORN_LEVEL_SCALAR, BORN_LEVEL_AVX2, BORN_LEVEL_AVX512, BORN_LEVEL_NEON };
+static const char *const masks[] = { "scalar", "avx2", "avx512f", "avx512", "neon" };
+static const born_level levels[] = { BORN_LEVEL_SCALAR, BORN_LEVEL_AVX2, BORN_LEVEL_AVX512, BORN_LEVEL_AVX512VNNI,
+                                     BORN_LEVEL_NEON };
 static born_pool *pools[4];
 
-static bool has_level(size_t mask) { return (born__cpu_levels() >> levels[mask] & 1u) != 0; }
+static bool has_level(size_t mask)
+{
+    return (born__cpu_levels() >> levels[mask] & 1u) != 0;
+}
 
 static bool same_bytes(const kcase *k, int i, const char *want, const char *got, size_t *at)
 {

@@ -13,7 +13,7 @@ typedef struct line {
     const born_conv *v;
     bool direct;
     int64_t lo[3], hi[3];
-    const float *x;             /* the row's first window, channel 0; may lie outside the image */
+    const float *x; /* the row's first window, channel 0; may lie outside the image */
     float *y;
     const float *residual;
 } line;
@@ -91,12 +91,11 @@ BORN_INLINE void sums(const line *l, int64_t o, const int P, int64_t c, const in
             }
     bool late = (v->terms + BORN_CHAIN - 1) / BORN_CHAIN - segment > 1; /* segments behind the last tap count as +0 */
     BORN_UNROLL
-    for (int p = 0; p < P; p++)
-        BORN_UNROLL
-        for (int q = 0; q < Q; q++) {
-            v16 s = segment == 0 ? acc[p * Q + q] : v_add(total[p * Q + q], acc[p * Q + q]);
-            finish(l, late ? v_add(s, v_zero()) : s, o + p, c + q * BORN_PANEL, q == Q - 1 ? last : BORN_PANEL);
-        }
+    for (int p = 0; p < P; p++) BORN_UNROLL
+    for (int q = 0; q < Q; q++) {
+        v16 s = segment == 0 ? acc[p * Q + q] : v_add(total[p * Q + q], acc[p * Q + q]);
+        finish(l, late ? v_add(s, v_zero()) : s, o + p, c + q * BORN_PANEL, q == Q - 1 ? last : BORN_PANEL);
+    }
 }
 
 /* All channels of four pixels with every tap of the last axis, or of one pixel. */

@@ -9,7 +9,7 @@
 #include "ops/ref.h"
 
 typedef struct norm_job {
-    const float *mean, *by, *bias;  /* [channels], dense */
+    const float *mean, *by, *bias; /* [channels], dense */
 } norm_job;
 
 /* y, x, and where the channel's mean is. */

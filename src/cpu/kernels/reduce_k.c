@@ -13,11 +13,16 @@ BORN_INLINE float reduce_row(const born_reduce_plan *p, const float *x)
     v16 z = v_zero();
 
     switch (p->kind) {
-    case BORN_REDUCE_MAX: return row_reduce(x, p->n, z, map_none, v_max, v_set(-INFINITY));
-    case BORN_REDUCE_MIN: return row_reduce(x, p->n, z, map_none, v_min, v_set(INFINITY));
-    case BORN_REDUCE_ABS: return row_sum(x, p->n, z, map_abs);
-    case BORN_REDUCE_SQUARE: return row_sum(x, p->n, z, map_square);
-    default: return row_sum(x, p->n, z, map_none);
+    case BORN_REDUCE_MAX:
+        return row_reduce(x, p->n, z, map_none, v_max, v_set(-INFINITY));
+    case BORN_REDUCE_MIN:
+        return row_reduce(x, p->n, z, map_none, v_min, v_set(INFINITY));
+    case BORN_REDUCE_ABS:
+        return row_sum(x, p->n, z, map_abs);
+    case BORN_REDUCE_SQUARE:
+        return row_sum(x, p->n, z, map_square);
+    default:
+        return row_sum(x, p->n, z, map_none);
     }
 }
 
@@ -68,11 +73,21 @@ static void reduce_columns(void *ctx, int64_t begin, int64_t end)
         }
         v16 v;
         switch (p->kind) {
-        case BORN_REDUCE_MAX: v = chain(p, x, n, map_none, v_max, v_set(-INFINITY)); break;
-        case BORN_REDUCE_MIN: v = chain(p, x, n, map_none, v_min, v_set(INFINITY)); break;
-        case BORN_REDUCE_ABS: v = chain(p, x, n, map_abs, v_add, v_zero()); break;
-        case BORN_REDUCE_SQUARE: v = chain(p, x, n, map_square, v_add, v_zero()); break;
-        default: v = chain(p, x, n, map_none, v_add, v_zero()); break;
+        case BORN_REDUCE_MAX:
+            v = chain(p, x, n, map_none, v_max, v_set(-INFINITY));
+            break;
+        case BORN_REDUCE_MIN:
+            v = chain(p, x, n, map_none, v_min, v_set(INFINITY));
+            break;
+        case BORN_REDUCE_ABS:
+            v = chain(p, x, n, map_abs, v_add, v_zero());
+            break;
+        case BORN_REDUCE_SQUARE:
+            v = chain(p, x, n, map_square, v_add, v_zero());
+            break;
+        default:
+            v = chain(p, x, n, map_none, v_add, v_zero());
+            break;
         }
         if (p->divisor != 0) v = v_div(v, v_set(p->divisor));
         v_store_n(y, p->root ? v_sqrt(v) : v, n);
@@ -84,7 +99,9 @@ born_status BORN_K(reduce_f32)(born_call *c, const born_exec *x)
     born_reduce_plan p;
 
     if (!born__reduce_plan(c, &p)) return BORN_OK;
-    if (p.columns == 0) born__exec_for(x, p.count, 1 + 8192 / p.n, reduce_rows, &p);
-    else born__exec_for(x, p.count * ((p.columns + 15) / 16), 1 + 512 / p.n, reduce_columns, &p);
+    if (p.columns == 0)
+        born__exec_for(x, p.count, 1 + 8192 / p.n, reduce_rows, &p);
+    else
+        born__exec_for(x, p.count * ((p.columns + 15) / 16), 1 + 512 / p.n, reduce_columns, &p);
     return BORN_OK;
 }

@@ -4,11 +4,18 @@
 #include "cpu/queries.h"
 #include "ops/ref.h"
 
-typedef struct recipe { uint16_t op; born_reduce_kind kind; bool divides, root; } recipe;
+typedef struct recipe {
+    uint16_t op;
+    born_reduce_kind kind;
+    bool divides, root;
+} recipe;
 static const recipe recipes[] = {
-    { BORN_OP_REDUCE_SUM, BORN_REDUCE_SUM, false, false },       { BORN_OP_REDUCE_MEAN, BORN_REDUCE_SUM, true, false },
-    { BORN_OP_REDUCE_MAX, BORN_REDUCE_MAX, false, false },       { BORN_OP_REDUCE_MIN, BORN_REDUCE_MIN, false, false },
-    { BORN_OP_REDUCE_L1, BORN_REDUCE_ABS, false, false },        { BORN_OP_REDUCE_L2, BORN_REDUCE_SQUARE, false, true },
+    { BORN_OP_REDUCE_SUM, BORN_REDUCE_SUM, false, false },
+    { BORN_OP_REDUCE_MEAN, BORN_REDUCE_SUM, true, false },
+    { BORN_OP_REDUCE_MAX, BORN_REDUCE_MAX, false, false },
+    { BORN_OP_REDUCE_MIN, BORN_REDUCE_MIN, false, false },
+    { BORN_OP_REDUCE_L1, BORN_REDUCE_ABS, false, false },
+    { BORN_OP_REDUCE_L2, BORN_REDUCE_SQUARE, false, true },
     { BORN_OP_REDUCE_SUM_SQUARE, BORN_REDUCE_SQUARE, false, false },
 };
 
@@ -42,8 +49,10 @@ static bool one_run(const born_view *x, int from, int to, int64_t *count, int64_
     *step = 0;
     for (int d = to; d-- > from; *count *= x->dim[d]) {
         if (x->dim[d] == 1) continue;
-        if (*step == 0) *step = x->stride[d];
-        else if (x->stride[d] != next) return false;
+        if (*step == 0)
+            *step = x->stride[d];
+        else if (x->stride[d] != next)
+            return false;
         next = x->stride[d] * x->dim[d];
     }
     return true;

@@ -13,12 +13,12 @@ typedef enum born_reduce_kind {
 
 typedef struct born_reduce_plan {
     born_reduce_kind kind;
-    float divisor;                  /* 0: none */
+    float divisor; /* 0: none */
     bool root;
-    int64_t n;                      /* terms of one result */
-    int64_t columns;                /* results side by side whose terms are x_term apart; 0: each is a dense row */
+    int64_t n; /* terms of one result */
+    int64_t columns; /* results side by side whose terms are x_term apart; 0: each is a dense row */
     int64_t x_term;
-    int64_t count;                  /* rows, or blocks of columns */
+    int64_t count; /* rows, or blocks of columns */
     int rank;
     int64_t dim[BORN_MAX_RANK], x_step[BORN_MAX_RANK], y_step[BORN_MAX_RANK];
     const float *x;

@@ -5,7 +5,10 @@
 
 #include "cpu/kernels/rows.h"
 
-typedef struct softmax_job { const born_rows *rows; bool logarithm; } softmax_job;
+typedef struct softmax_job {
+    const born_rows *rows;
+    bool logarithm;
+} softmax_job;
 
 /* The largest element, NaN if any is. Which of equal zeros is taken changes no result. */
 static float row_max(const float *x, int64_t n)
@@ -57,8 +60,10 @@ static void softmax_rows(void *ctx, int64_t begin, int64_t end)
         }
         for (int64_t i = 0; i < n; i += 16) {
             int64_t k = n - i < 16 ? n - i : 16;
-            if (j->logarithm) v_store_n(y + i, v_sub(v_sub(v_load_n(x + i, k), max), sum), k);
-            else v_store_n(y + i, v_div(v_load_n(y + i, k), sum), k);
+            if (j->logarithm)
+                v_store_n(y + i, v_sub(v_sub(v_load_n(x + i, k), max), sum), k);
+            else
+                v_store_n(y + i, v_div(v_load_n(y + i, k), sum), k);
         }
     }
 }

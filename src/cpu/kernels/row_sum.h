@@ -7,7 +7,7 @@
 
 enum { ROW_CHUNK = 4096, ROW_PARTS = 64 };
 
-typedef v16 (*row_map)(v16 x, v16 m);       /* of an element; m is the same for the whole row */
+typedef v16 (*row_map)(v16 x, v16 m); /* of an element; m is the same for the whole row */
 typedef v16 (*row_join)(v16 acc, v16 x);
 
 BORN_INLINE v16 map_none(v16 x, v16 m)
@@ -54,9 +54,8 @@ BORN_INLINE float row_chunk(const float *x, int64_t n, v16 m, row_map map, row_j
     v16 lane[4] = { init, init, init, init };
     int64_t i = 0;
 
-    for (; i + 64 <= n; i += 64)
-        BORN_UNROLL
-        for (int a = 0; a < 4; a++) lane[a] = join(lane[a], map(v_load(x + i + 16 * a), m));
+    for (; i + 64 <= n; i += 64) BORN_UNROLL
+    for (int a = 0; a < 4; a++) lane[a] = join(lane[a], map(v_load(x + i + 16 * a), m));
     for (int a = 0; i < n; i += 16, a++) {
         int64_t k = n - i < 16 ? n - i : 16;
         lane[a] = v_sel(m_first(k), join(lane[a], map(v_load_n(x + i, k), m)), lane[a]);
@@ -75,7 +74,7 @@ BORN_INLINE float row_reduce(const float *x, int64_t n, v16 m, row_map map, row_
     for (int64_t i = 0; i < n; i += ROW_CHUNK) {
         int64_t k = n - i < ROW_CHUNK ? n - i : ROW_CHUNK;
         part[parts] = row_chunk(x + i, k, m, map, join, init);
-        chunks[parts++] = k == ROW_CHUNK ? 1 : 0;   /* an unfinished chunk joins last */
+        chunks[parts++] = k == ROW_CHUNK ? 1 : 0; /* an unfinished chunk joins last */
         while (parts >= 2 && chunks[parts - 2] == chunks[parts - 1]) {
             parts--;
             part[parts - 1] = join_one(join, part[parts - 1], part[parts]);

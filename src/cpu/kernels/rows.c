@@ -6,7 +6,10 @@
 #include "cpu/queries.h"
 #include "ops/ref.h"
 
-static float *floats(const born_view *v) { return (float *)(void *)v->data; }
+static float *floats(const born_view *v)
+{
+    return (float *)(void *)v->data;
+}
 
 /* Dims from `axis` on lie dense in row-major order. */
 static bool dense_from(const born_view *v, int axis)

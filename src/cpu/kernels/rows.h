@@ -4,16 +4,16 @@
 #include "cpu/kernel.h"
 
 typedef struct born_rows {
-    int64_t n, count;               /* elements of a row, rows */
+    int64_t n, count; /* elements of a row, rows */
     int rank;
-    int64_t dim[BORN_MAX_RANK], x_step[BORN_MAX_RANK], y_step[BORN_MAX_RANK];   /* of the axes before the rows, floats */
+    int64_t dim[BORN_MAX_RANK], x_step[BORN_MAX_RANK], y_step[BORN_MAX_RANK]; /* of the axes before the rows, floats */
     const float *x;
     float *y;
     /* norms */
     bool rms;
     double epsilon;
     const float *scale, *bias;
-    float *mean, *inverse;          /* further results, one per row; NULL: not wanted */
+    float *mean, *inverse; /* further results, one per row; NULL: not wanted */
 } born_rows;
 
 /* false: the call's rows are not dense; then the kernels do not take it. */

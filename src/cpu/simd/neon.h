@@ -3,16 +3,25 @@
 #define BORN_CPU_SIMD_NEON_H
 #include <arm_neon.h>
 
-typedef struct v16 { float32x4_t r[4]; } v16;
-typedef struct w16 { int32x4_t r[4]; } w16;
-typedef struct m16 { uint32x4_t r[4]; } m16;
+typedef struct v16 {
+    float32x4_t r[4];
+} v16;
+typedef struct w16 {
+    int32x4_t r[4];
+} w16;
+typedef struct m16 {
+    uint32x4_t r[4];
+} m16;
 
-#define BORN__OP1(T, name, A, fn)                                                                                     \
-    BORN_INLINE T name(A a) { return (T){ { fn(a.r[0]), fn(a.r[1]), fn(a.r[2]), fn(a.r[3]) } }; }
-#define BORN__OP2(T, name, A, fn)                                                                                     \
-    BORN_INLINE T name(A a, A b)                                                                                      \
-    {                                                                                                                 \
-        return (T){ { fn(a.r[0], b.r[0]), fn(a.r[1], b.r[1]), fn(a.r[2], b.r[2]), fn(a.r[3], b.r[3]) } };             \
+#define BORN__OP1(T, name, A, fn)                                                                                      \
+    BORN_INLINE T name(A a)                                                                                            \
+    {                                                                                                                  \
+        return (T){ { fn(a.r[0]), fn(a.r[1]), fn(a.r[2]), fn(a.r[3]) } };                                              \
+    }
+#define BORN__OP2(T, name, A, fn)                                                                                      \
+    BORN_INLINE T name(A a, A b)                                                                                       \
+    {                                                                                                                  \
+        return (T){ { fn(a.r[0], b.r[0]), fn(a.r[1], b.r[1]), fn(a.r[2], b.r[2]), fn(a.r[3], b.r[3]) } };              \
     }
 
 BORN_INLINE v16 v_load(const float *p)
@@ -43,7 +52,10 @@ BORN_INLINE v16 v_set(float x)
     float32x4_t t = vdupq_n_f32(x);
     return (v16){ { t, t, t, t } };
 }
-BORN_INLINE v16 v_zero(void) { return v_set(0); }
+BORN_INLINE v16 v_zero(void)
+{
+    return v_set(0);
+}
 BORN__OP2(v16, v_add, v16, vaddq_f32)
 BORN__OP2(v16, v_sub, v16, vsubq_f32)
 BORN__OP2(v16, v_mul, v16, vmulq_f32)
@@ -74,12 +86,30 @@ BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b)
     return (v16){ { vbslq_f32(m.r[0], a.r[0], b.r[0]), vbslq_f32(m.r[1], a.r[1], b.r[1]),
                     vbslq_f32(m.r[2], a.r[2], b.r[2]), vbslq_f32(m.r[3], a.r[3], b.r[3]) } };
 }
-BORN_INLINE m16 v_ne(v16 a, v16 b) { return m_not(v_eq(a, b)); }
-BORN_INLINE m16 v_isnan(v16 a) { return v_ne(a, a); }
-BORN_INLINE v16 v_maxr(v16 a, v16 b) { return v_sel(v_gt(a, b), a, b); }
-BORN_INLINE v16 v_minr(v16 a, v16 b) { return v_sel(v_lt(a, b), a, b); }
-BORN_INLINE v16 v_max(v16 a, v16 b) { return v_sel(v_isnan(a), a, v_maxr(a, b)); }
-BORN_INLINE v16 v_min(v16 a, v16 b) { return v_sel(v_isnan(a), a, v_minr(a, b)); }
+BORN_INLINE m16 v_ne(v16 a, v16 b)
+{
+    return m_not(v_eq(a, b));
+}
+BORN_INLINE m16 v_isnan(v16 a)
+{
+    return v_ne(a, a);
+}
+BORN_INLINE v16 v_maxr(v16 a, v16 b)
+{
+    return v_sel(v_gt(a, b), a, b);
+}
+BORN_INLINE v16 v_minr(v16 a, v16 b)
+{
+    return v_sel(v_lt(a, b), a, b);
+}
+BORN_INLINE v16 v_max(v16 a, v16 b)
+{
+    return v_sel(v_isnan(a), a, v_maxr(a, b));
+}
+BORN_INLINE v16 v_min(v16 a, v16 b)
+{
+    return v_sel(v_isnan(a), a, v_minr(a, b));
+}
 BORN_INLINE uint32_t m_bits(m16 a)
 {
     static const uint32_t weight[4] = { 1, 2, 4, 8 };
@@ -138,6 +168,18 @@ BORN_INLINE void w_store_n(int32_t *p, w16 a, int64_t n)
     w_store(t, a);
     for (int64_t i = 0; i < n; i++) p[i] = t[i];
 }
+BORN_INLINE w16 w_load_i8(const int8_t *p)
+{
+    int8x16_t b = vld1q_s8(p);
+    int16x8_t l = vmovl_s8(vget_low_s8(b)), h = vmovl_s8(vget_high_s8(b));
+    return (w16){ { vmovl_s16(vget_low_s16(l)), vmovl_high_s16(l), vmovl_s16(vget_low_s16(h)), vmovl_high_s16(h) } };
+}
+BORN_INLINE w16 w_load_u8(const uint8_t *p)
+{
+    uint8x16_t b = vld1q_u8(p);
+    int16x8_t l = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(b))), h = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(b)));
+    return (w16){ { vmovl_s16(vget_low_s16(l)), vmovl_high_s16(l), vmovl_s16(vget_low_s16(h)), vmovl_high_s16(h) } };
+}
 BORN_INLINE w16 w_set(int32_t x)
 {
     int32x4_t t = vdupq_n_s32(x);
@@ -163,15 +205,24 @@ BORN_INLINE w16 shift_words(w16 a, int n)
     int32x4_t c = vdupq_n_s32(n);
     return (w16){ { vshlq_s32(a.r[0], c), vshlq_s32(a.r[1], c), vshlq_s32(a.r[2], c), vshlq_s32(a.r[3], c) } };
 }
-BORN_INLINE w16 w_shl(w16 a, int n) { return shift_words(a, n); }
-BORN_INLINE w16 w_sar(w16 a, int n) { return shift_words(a, -n); }
+BORN_INLINE w16 w_shl(w16 a, int n)
+{
+    return shift_words(a, n);
+}
+BORN_INLINE w16 w_sar(w16 a, int n)
+{
+    return shift_words(a, -n);
+}
 BORN_INLINE w16 w_shr(w16 a, int n)
 {
     int32x4_t c = vdupq_n_s32(-n);
     for (int i = 0; i < 4; i++) a.r[i] = vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.r[i]), c));
     return a;
 }
-BORN_INLINE w16 w_sel(m16 m, w16 a, w16 b) { return v_bits(v_sel(m, v_of_bits(a), v_of_bits(b))); }
+BORN_INLINE w16 w_sel(m16 m, w16 a, w16 b)
+{
+    return v_bits(v_sel(m, v_of_bits(a), v_of_bits(b)));
+}
 
 BORN_INLINE void v_transpose(v16 r[16])
 {

@@ -3,20 +3,32 @@
 #define BORN_CPU_SIMD_SCALAR_H
 #include <math.h>
 
-typedef struct v16 { float r[16]; } v16;
-typedef struct w16 { int32_t r[16]; } w16;
-typedef struct m16 { uint32_t r; } m16;
+typedef struct v16 {
+    float r[16];
+} v16;
+typedef struct w16 {
+    int32_t r[16];
+} w16;
+typedef struct m16 {
+    uint32_t r;
+} m16;
 
 #define LANES for (int i_ = 0; i_ < 16; i_++)
 
-BORN_INLINE m16 m_first(int64_t n) { return (m16){ (1u << n) - 1u }; }
+BORN_INLINE m16 m_first(int64_t n)
+{
+    return (m16){ (1u << n) - 1u };
+}
 BORN_INLINE v16 v_load(const float *p)
 {
     v16 v;
     memcpy(v.r, p, sizeof v.r);
     return v;
 }
-BORN_INLINE void v_store(float *p, v16 a) { memcpy(p, a.r, sizeof a.r); }
+BORN_INLINE void v_store(float *p, v16 a)
+{
+    memcpy(p, a.r, sizeof a.r);
+}
 BORN_INLINE v16 v_load_n(const float *p, int64_t n)
 {
     v16 v = { { 0 } };
@@ -33,40 +45,46 @@ BORN_INLINE v16 v_set(float x)
     LANES v.r[i_] = x;
     return v;
 }
-BORN_INLINE v16 v_zero(void) { return v_set(0); }
-#define BORN__V2(name, expr)                                                                                          \
-    BORN_INLINE v16 name(v16 a_, v16 b_)                                                                              \
-    {                                                                                                                 \
-        v16 z;                                                                                                        \
-        LANES {                                                                                                       \
-            float a = a_.r[i_], b = b_.r[i_];                                                                         \
-            z.r[i_] = (expr);                                                                                         \
-        }                                                                                                             \
-        return z;                                                                                                     \
+BORN_INLINE v16 v_zero(void)
+{
+    return v_set(0);
+}
+#define BORN__V2(name, expr)                                                                                           \
+    BORN_INLINE v16 name(v16 a_, v16 b_)                                                                               \
+    {                                                                                                                  \
+        v16 z;                                                                                                         \
+        LANES                                                                                                          \
+        {                                                                                                              \
+            float a = a_.r[i_], b = b_.r[i_];                                                                          \
+            z.r[i_] = (expr);                                                                                          \
+        }                                                                                                              \
+        return z;                                                                                                      \
     }
-#define BORN__V1(name, expr)                                                                                          \
-    BORN_INLINE v16 name(v16 a_)                                                                                      \
-    {                                                                                                                 \
-        v16 z;                                                                                                        \
-        LANES {                                                                                                       \
-            float a = a_.r[i_];                                                                                       \
-            z.r[i_] = (expr);                                                                                         \
-        }                                                                                                             \
-        return z;                                                                                                     \
+#define BORN__V1(name, expr)                                                                                           \
+    BORN_INLINE v16 name(v16 a_)                                                                                       \
+    {                                                                                                                  \
+        v16 z;                                                                                                         \
+        LANES                                                                                                          \
+        {                                                                                                              \
+            float a = a_.r[i_];                                                                                        \
+            z.r[i_] = (expr);                                                                                          \
+        }                                                                                                              \
+        return z;                                                                                                      \
     }
-#define BORN__M2(name, expr)                                                                                          \
-    BORN_INLINE m16 name(v16 a_, v16 b_)                                                                              \
-    {                                                                                                                 \
-        uint32_t m = 0;                                                                                               \
-        LANES {                                                                                                       \
-            float a = a_.r[i_], b = b_.r[i_];                                                                         \
-            m |= (uint32_t)(expr) << i_;                                                                              \
-        }                                                                                                             \
-        return (m16){ m };                                                                                            \
+#define BORN__M2(name, expr)                                                                                           \
+    BORN_INLINE m16 name(v16 a_, v16 b_)                                                                               \
+    {                                                                                                                  \
+        uint32_t m = 0;                                                                                                \
+        LANES                                                                                                          \
+        {                                                                                                              \
+            float a = a_.r[i_], b = b_.r[i_];                                                                          \
+            m |= (uint32_t)(expr) << i_;                                                                               \
+        }                                                                                                              \
+        return (m16){ m };                                                                                             \
     }
 BORN__V2(v_add, a + b)
 BORN__V2(v_sub, a - b)
-BORN__V2(v_mul, a * b)
+BORN__V2(v_mul, a *b)
 BORN__V2(v_div, a / b)
 BORN__V1(v_sqrt, sqrtf(a))
 BORN__V2(v_maxr, a > b ? a : b)
@@ -85,7 +103,10 @@ BORN__M2(v_gt, a > b)
 BORN__M2(v_ge, a >= b)
 BORN__M2(v_eq, a == b)
 BORN__M2(v_ne, a != b)
-BORN_INLINE m16 v_isnan(v16 a) { return v_ne(a, a); }
+BORN_INLINE m16 v_isnan(v16 a)
+{
+    return v_ne(a, a);
+}
 BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
     LANES c.r[i_] = fmaf(a.r[i_], b.r[i_], c.r[i_]);
@@ -96,12 +117,30 @@ BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b)
     LANES b.r[i_] = (m.r >> i_ & 1u) ? a.r[i_] : b.r[i_];
     return b;
 }
-BORN_INLINE m16 m_and(m16 a, m16 b) { return (m16){ a.r & b.r }; }
-BORN_INLINE m16 m_or(m16 a, m16 b) { return (m16){ a.r | b.r }; }
-BORN_INLINE m16 m_xor(m16 a, m16 b) { return (m16){ a.r ^ b.r }; }
-BORN_INLINE m16 m_not(m16 a) { return (m16){ ~a.r & 0xffffu }; }
-BORN_INLINE uint32_t m_bits(m16 a) { return a.r; }
-BORN_INLINE bool m_any(m16 a) { return a.r != 0; }
+BORN_INLINE m16 m_and(m16 a, m16 b)
+{
+    return (m16){ a.r & b.r };
+}
+BORN_INLINE m16 m_or(m16 a, m16 b)
+{
+    return (m16){ a.r | b.r };
+}
+BORN_INLINE m16 m_xor(m16 a, m16 b)
+{
+    return (m16){ a.r ^ b.r };
+}
+BORN_INLINE m16 m_not(m16 a)
+{
+    return (m16){ ~a.r & 0xffffu };
+}
+BORN_INLINE uint32_t m_bits(m16 a)
+{
+    return a.r;
+}
+BORN_INLINE bool m_any(m16 a)
+{
+    return a.r != 0;
+}
 /* n bytes of 0 or 1 */
 BORN_INLINE void m_store(uint8_t *p, m16 a, int64_t n)
 {
@@ -144,7 +183,10 @@ BORN_INLINE w16 w_load(const int32_t *p)
     memcpy(w.r, p, sizeof w.r);
     return w;
 }
-BORN_INLINE void w_store(int32_t *p, w16 a) { memcpy(p, a.r, sizeof a.r); }
+BORN_INLINE void w_store(int32_t *p, w16 a)
+{
+    memcpy(p, a.r, sizeof a.r);
+}
 BORN_INLINE w16 w_load_n(const int32_t *p, int64_t n)
 {
     w16 w = { { 0 } };
@@ -155,21 +197,34 @@ BORN_INLINE void w_store_n(int32_t *p, w16 a, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) p[i] = a.r[i];
 }
+BORN_INLINE w16 w_load_u8(const uint8_t *p)
+{
+    w16 w;
+    LANES w.r[i_] = p[i_];
+    return w;
+}
+BORN_INLINE w16 w_load_i8(const int8_t *p)
+{
+    w16 w;
+    LANES w.r[i_] = p[i_];
+    return w;
+}
 BORN_INLINE w16 w_set(int32_t x)
 {
     w16 w;
     LANES w.r[i_] = x;
     return w;
 }
-#define BORN__W2(name, expr)                                                                                          \
-    BORN_INLINE w16 name(w16 a_, w16 b_)                                                                              \
-    {                                                                                                                 \
-        w16 z;                                                                                                        \
-        LANES {                                                                                                       \
-            uint32_t a = (uint32_t)a_.r[i_], b = (uint32_t)b_.r[i_];                                                  \
-            z.r[i_] = (int32_t)(expr);                                                                                \
-        }                                                                                                             \
-        return z;                                                                                                     \
+#define BORN__W2(name, expr)                                                                                           \
+    BORN_INLINE w16 name(w16 a_, w16 b_)                                                                               \
+    {                                                                                                                  \
+        w16 z;                                                                                                         \
+        LANES                                                                                                          \
+        {                                                                                                              \
+            uint32_t a = (uint32_t)a_.r[i_], b = (uint32_t)b_.r[i_];                                                   \
+            z.r[i_] = (int32_t)(expr);                                                                                 \
+        }                                                                                                              \
+        return z;                                                                                                      \
     }
 BORN__W2(w_add, a + b)
 BORN__W2(w_sub, a - b)
