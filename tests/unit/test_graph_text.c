@@ -53,8 +53,8 @@ TEST(bad_graphs_are_refused)
                 "graph \"\"\nnode relu \"\" (%0) -> (%1 \"\" ? ?) {}\noutput %1\nend\n", /* undefined input */
                 "graph \"\"\ninput %0 \"\" f32 [1]\nnode relu \"\" (%0) -> (%0 \"\" ? ?) {}\nend\n", /* defined twice */
                 "graph \"\"\ninput %0 \"\" f32 [1]\ninput %0 \"\" f32 [1]\nend\n", /* input twice */
-                "graph \"\"\nnode add \"\" (%1, %1) -> (%2 \"\" ? ?) {}\nnode relu \"\" (%2) -> (%1 \"\" ? ?) "
-                "{}\nend\n", /* cycle */
+                ("graph \"\"\nnode add \"\" (%1, %1) -> (%2 \"\" ? ?) {}\nnode relu \"\" (%2) -> (%1 \"\" ? ?) "
+                 "{}\nend\n"), /* cycle */
                 "graph \"\"\ninput %0 \"\" f32 [1]\nnode relu \"\" (%0, %0) -> (%1 \"\" ? ?) {}\nend\n", /* arity */
                 "graph \"\"\noutput %5\nend\n", /* no such value */
                 "graph \"\"\nconst %0 \"\" f32 [-1] 00\nend\n", /* negative size */
