@@ -34,7 +34,7 @@ endfunction()
 
 function(born_test_properties name file)
     born_test_labels(${file} labels)
-    set(timeout 300)
+    set(timeout 900)
     if("slow" IN_LIST labels)
         set(timeout 1800)
     endif()
