@@ -84,10 +84,10 @@ struct born_pool {
     int32_t range_count;
     _Alignas(CACHE_LINE) atomic_int_fast32_t next;      /* the next range to hand out */
     _Alignas(CACHE_LINE) _Atomic uint64_t gate;
-    atomic_bool taken;          /* some caller holds the workers */
+    atomic_int taken;           /* some caller holds the workers; words: riscv64 has no exchange of bytes */
     atomic_bool stop;
     atomic_int sleepers;        /* workers on `wake` */
-    atomic_bool caller_sleeps;  /* the caller is on `done` */
+    atomic_int caller_sleeps;   /* the caller is on `done` */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     bool spin;                  /* not where there are more threads than CPUs */
@@ -178,7 +178,7 @@ static void *worker_main(void *arg)
             seen = gate / GATE_EPOCH;
             work(p);
             uint64_t left = atomic_fetch_sub(&p->gate, 1) - 1;
-            if ((left & (GATE_OPEN | GATE_ACTIVE)) == 0 && atomic_load(&p->caller_sleeps)) {
+            if ((left & (GATE_OPEN | GATE_ACTIVE)) == 0 && atomic_load(&p->caller_sleeps) != 0) {
                 pthread_mutex_lock(&p->lock);
                 pthread_cond_signal(&p->done);
                 pthread_mutex_unlock(&p->lock);
@@ -205,9 +205,9 @@ static void finish_job(born_pool *p)
     }
     if ((atomic_load(&p->gate) & GATE_ACTIVE) == 0) return;
     pthread_mutex_lock(&p->lock);
-    (void)atomic_exchange(&p->caller_sleeps, true);
+    (void)atomic_exchange(&p->caller_sleeps, 1);
     while ((atomic_load(&p->gate) & GATE_ACTIVE) != 0) pthread_cond_wait(&p->done, &p->lock);
-    atomic_store(&p->caller_sleeps, false);
+    atomic_store(&p->caller_sleeps, 0);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -216,7 +216,7 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
 {
     if (n <= 0) return;
     if (grain < 1) grain = 1;
-    if (pool == NULL || pool->workers == 0 || n <= grain || atomic_exchange(&pool->taken, true)) {
+    if (pool == NULL || pool->workers == 0 || n <= grain || atomic_exchange(&pool->taken, 1) != 0) {
         body(ctx, 0, n);
         return;
     }
@@ -238,7 +238,7 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
     }
     work(pool);
     finish_job(pool);
-    atomic_store(&pool->taken, false);
+    atomic_store(&pool->taken, 0);
 }
 
 /* Starts up to `want` workers with the program's signals blocked (faults of their own stay deliverable). */
