@@ -1,5 +1,6 @@
-/* Chooses kernels: the rows of kernels.def, per op and dtype, best level first, under the mask. The index is made once;
-   picking is a walk over the few rows of one op. */
+/* Chooses kernels: the rows of kernels.def, per op and dtype, best level first, under the mask. The index is made once
+   and the levels are resolved when it is made and when the mask changes; picking is a walk over the few groups of one
+   op. */
 #include "cpu/kernel.h"
 
 #include <stdatomic.h>
@@ -29,15 +30,75 @@ static const born_kernel rows[] = {
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
+/* Neighbouring rows that differ in level only. `best` is the one to use under the mask, NULL where there is none. */
+typedef struct group {
+    const born_kernel *first, *end;
+    const born_kernel *_Atomic best;
+} group;
+
 static _Atomic uint32_t mask = UINT32_MAX;          /* levels that may be used */
 static _Atomic uint32_t have;                       /* levels of this CPU; 0: not asked yet */
 static _Atomic int indexed;                         /* 0 not yet, 1 being made, 2 ready */
-static uint16_t first_of[BORN_OP_COUNT];            /* 1 + the first row of an op; rows of an op are neighbours */
+static group groups[ROW_COUNT];
+static int group_count;
+static uint16_t first_of[BORN_OP_COUNT + 1];        /* groups of op o: from first_of[o] to first_of[o + 1] */
 
 const born_kernel *born__kernel_rows(size_t *count)
 {
     *count = ROW_COUNT;
     return rows;
+}
+
+static void resolve(uint32_t levels)
+{
+    for (group *g = groups; g < groups + group_count; g++) {
+        const born_kernel *best = NULL;
+        for (const born_kernel *r = g->first; r < g->end; r++)
+            if ((levels >> r->level & 1u) && (!best || r->level > best->level)) best = r;
+        atomic_store_explicit(&g->best, best, memory_order_relaxed);
+    }
+}
+
+static bool same_group(const born_kernel *a, const born_kernel *b)
+{
+    return a->op == b->op && a->dtype == b->dtype && a->query == b->query;
+}
+
+/* Rows of an op are neighbours, but ops come in the order of kernels.def: so groups are made op by op. */
+static void make_groups(void)
+{
+    const born_kernel *row_of[BORN_OP_COUNT] = { NULL };
+
+    for (int i = ROW_COUNT; i-- > 0;) row_of[rows[i].op] = &rows[i];
+    for (int op = 0; op < BORN_OP_COUNT; op++) {
+        first_of[op] = (uint16_t)group_count;
+        for (const born_kernel *r = row_of[op]; r && r < rows + ROW_COUNT && r->op == op;) {
+            group *g = &groups[group_count++];
+            for (g->first = r; r < rows + ROW_COUNT && same_group(r, g->first);) r++;
+            g->end = r;
+        }
+    }
+    first_of[BORN_OP_COUNT] = (uint16_t)group_count;
+}
+
+static void make_index(void)
+{
+    int expected = 0;
+
+    if (atomic_compare_exchange_strong(&indexed, &expected, 1)) {
+        make_groups();
+        atomic_store(&have, born__cpu_levels());
+        resolve(atomic_load(&have) & atomic_load(&mask));
+        atomic_store(&indexed, 2);
+        return;
+    }
+    while (atomic_load(&indexed) != 2) {} /* another thread is at it: microseconds */
+}
+
+uint32_t born__cpu_levels_in_use(void)
+{
+    if (atomic_load(&indexed) != 2) make_index();
+    return atomic_load(&have) & atomic_load(&mask);
 }
 
 born_status born__cpu_mask(const char *name, born_error *err)
@@ -51,63 +112,29 @@ born_status born__cpu_mask(const char *name, born_error *err)
         { "neon", 1u << BORN_LEVEL_SCALAR | 1u << BORN_LEVEL_NEON },
     };
 
-    if (!name) {
-        atomic_store(&mask, UINT32_MAX);
-        return BORN_OK;
-    }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (!strcmp(name, known[i].name)) {
-            atomic_store(&mask, known[i].levels);
-            return BORN_OK;
-        }
-    return born__fail(err, BORN_INVALID, "cpu: no level '%s' (scalar, avx2, avx512, neon)", name);
-}
+    uint32_t levels = name ? 0 : UINT32_MAX;
 
-static void make_index(void)
-{
-    int expected = 0;
-
-    if (atomic_compare_exchange_strong(&indexed, &expected, 1)) {
-        for (int i = ROW_COUNT; i-- > 0;) first_of[rows[i].op] = (uint16_t)(i + 1);
-        atomic_store(&have, born__cpu_levels());
-        atomic_store(&indexed, 2);
-        return;
-    }
-    while (atomic_load(&indexed) != 2) {} /* another thread is at it: microseconds */
-}
-
-uint32_t born__cpu_levels_in_use(void)
-{
-    if (atomic_load(&indexed) != 2) make_index();
-    return atomic_load(&have) & atomic_load(&mask);
-}
-
-static const born_kernel *best_of(const born_kernel *k, const born_kernel *end, uint32_t levels)
-{
-    const born_kernel *best = NULL;
-
-    for (const born_kernel *r = k; r < end && r->op == k->op && r->dtype == k->dtype && r->query == k->query; r++)
-        if ((levels >> r->level & 1u) && (!best || r->level > best->level)) best = r;
-    return best;
+    for (size_t i = 0; name && i < sizeof known / sizeof known[0]; i++)
+        if (!strcmp(name, known[i].name)) levels = known[i].levels;
+    BORN_FAIL_IF(!levels, err, BORN_INVALID, "cpu: no level '%s' (scalar, avx2, avx512, neon)", name);
+    atomic_store(&mask, levels);
+    resolve(born__cpu_levels_in_use());
+    return BORN_OK;
 }
 
 const born_kernel *born__kernel_pick(const born_call *c, born_query *q)
 {
-    uint32_t levels = born__cpu_levels_in_use();
     uint16_t op = c->op->id;
-    if (op >= BORN_OP_COUNT || !first_of[op] || c->in_count < 1) return NULL;
-    const born_kernel *k = &rows[first_of[op] - 1], *end = rows + ROW_COUNT;
-    while (k < end && k->op == op) {
-        const born_kernel *best = k->dtype == c->in[0].dtype ? best_of(k, end, levels) : NULL;
-        born_query asked = { .supported = true, .pack_operand = -1 };
-        if (best && (!best->query || best->query(c, &asked))) {
-            asked.kernel = best;
-            *q = asked;
-            return best;
-        }
-        for (const born_kernel *group = k;
-             k < end && k->op == op && k->query == group->query && k->dtype == group->dtype;)
-            k++;
+
+    if (atomic_load_explicit(&indexed, memory_order_acquire) != 2) make_index();
+    if (op >= BORN_OP_COUNT || c->in_count < 1) return NULL;
+    for (const group *g = groups + first_of[op], *end = groups + first_of[op + 1]; g < end; g++) {
+        const born_kernel *best = atomic_load_explicit(&g->best, memory_order_relaxed);
+        if (!best || best->dtype != c->in[0].dtype) continue;
+        born__query_reset(q);
+        if (best->query && !best->query(c, q)) continue;
+        q->kernel = best;
+        return best;
     }
     return NULL;
 }

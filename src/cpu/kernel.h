@@ -33,7 +33,18 @@ typedef struct born_kernel {
     void (*pack)(const born_call *c, void *dst);
 } born_kernel;
 
-/* The best kernel for the call under the mask, or NULL: then op->ref runs. */
+/* What a query starts from. Field by field: it is on the road of every eager call, and `why` need not be cleared. */
+static inline void born__query_reset(born_query *q)
+{
+    q->supported = true;
+    q->kernel = NULL;
+    q->scratch_bytes = q->pack_bytes = 0;
+    q->pack_operand = -1;
+    q->pack_form = q->in_place = 0;
+    q->why[0] = '\0';
+}
+
+/* The best kernel for the call under the mask, or NULL: then op->ref runs, and what q holds means nothing. */
 const born_kernel *born__kernel_pick(const born_call *c, born_query *q);
 /* All rows compiled in, for tests and benchmarks. */
 const born_kernel *born__kernel_rows(size_t *count);

@@ -99,13 +99,6 @@ typedef struct choice {
     size_t scratch_bytes;           /* in all */
 } choice;
 
-static void query_reset(born_query *q)
-{
-    memset(q, 0, sizeof *q);
-    q->supported = true;
-    q->pack_operand = -1;
-}
-
 static bool is_half(born_dtype t) { return t == BORN_F16 || t == BORN_BF16; }
 
 /* The stand-ins of a widened call start behind its views. */
@@ -124,11 +117,10 @@ static born_status choose_widened(const born_call *c, born_query *q, choice *how
     born__widen_layout(c, &w, room, NULL);
     how->widened = true;
     how->wide_bytes = born__widen_bytes(c);
-    query_reset(q);
     /* A plan hands back only the kernel, and from its dtype the run must tell widened from native: see is_widened. */
     if (c->in_count && is_half(c->in[0].dtype)) how->kernel = born__kernel_pick(&w, q);
     if (!how->kernel) {
-        query_reset(q);
+        born__query_reset(q);
         q->scratch_bytes = c->op->scratch ? c->op->scratch(&w) : 0;
     }
     if (room != few) born__free(room);
@@ -142,19 +134,17 @@ static born_status choose_widened(const born_call *c, born_query *q, choice *how
 
 static born_status choose(const born_call *c, born_query *q, choice *how, born_error *err)
 {
-    memset(how, 0, sizeof *how);
-    query_reset(q);
-    how->kernel = born__kernel_pick(c, q);
+    *how = (choice){ .kernel = born__kernel_pick(c, q) };
     if (how->kernel) {
         how->scratch_bytes = q->scratch_bytes;
         return BORN_OK;
     }
     if (!c->op->ref) {
-        query_reset(q);
+        born__query_reset(q);
         return BORN_OK;
     }
     if (born__widen_needed(c)) return choose_widened(c, q, how, err);
-    query_reset(q);
+    born__query_reset(q);
     how->scratch_bytes = c->op->scratch ? c->op->scratch(c) : 0;
     return BORN_OK;
 }

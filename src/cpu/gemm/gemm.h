@@ -15,7 +15,6 @@ typedef struct born_gemm {
     int64_t n, k;                           /* columns, terms */
     int64_t batches, rows;                  /* rows of one batch */
     int batch_rank, rank;
-    born_gemm_dim dim[BORN_MAX_RANK];
     int64_t a_k, b_k, b_n;                  /* strides in floats */
     const float *a, *b;
     float *out;
@@ -27,6 +26,7 @@ typedef struct born_gemm {
     size_t a_floats, b_floats;              /* scratch of one batch */
     int64_t chunk;                          /* batches packed at a time */
     size_t scratch_bytes;
+    born_gemm_dim dim[BORN_MAX_RANK];       /* last: only `rank` of them are filled */
 } born_gemm;
 
 /* false: not for these kernels. Pointers are filled where the views have them. */

@@ -2,6 +2,9 @@
    their queries and packers. */
 #include "cpu/gemm/gemm.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/checked.h"
 #include "cpu/gemm/panel.h"
 #include "cpu/gemm/tile.h"
@@ -55,10 +58,14 @@ static bool plan(born_gemm *g, const void *packed)
     if (b_bytes == SIZE_MAX || !born__add_size(a_bytes, b_bytes, &both)) return false;
     g->a_floats = a_bytes / sizeof(float);
     g->b_floats = b_bytes / sizeof(float);
-    g->chunk = both == 0 ? g->batches : (int64_t)(CHUNK_BYTES / both) < 1 ? 1 : (int64_t)(CHUNK_BYTES / both);
+    g->chunk = both == 0 || g->batches == 1 ? g->batches : (int64_t)(CHUNK_BYTES / both);
+    if (g->chunk < 1) g->chunk = 1;
     if (g->chunk > g->batches) g->chunk = g->batches;
     return born__mul_size(both, (size_t)g->chunk, &g->scratch_bytes);
 }
+
+/* All but the dims, which are set as they are found. */
+static void clear(born_gemm *g) { memset(g, 0, offsetof(born_gemm, dim)); }
 
 bool born__gemm_of_matmul(const born_call *c, born_gemm *g)
 {
@@ -67,7 +74,9 @@ bool born__gemm_of_matmul(const born_call *c, born_gemm *g)
     bool a_vector = a->rank == 1, b_vector = b->rank == 1;
 
     if (c->in_count < 2 || a->rank < 1 || b->rank < 1 || !all_f32(c)) return false;
-    *g = (born_gemm){ .k = a->dim[a->rank - 1], .n = b_vector ? 1 : b->dim[b->rank - 1] };
+    clear(g);
+    g->k = a->dim[a->rank - 1];
+    g->n = b_vector ? 1 : b->dim[b->rank - 1];
     g->a_k = a->stride[a->rank - 1];
     g->b_k = b_vector ? b->stride[0] : b->stride[b->rank - 2];
     g->b_n = b_vector ? 0 : b->stride[b->rank - 1];
@@ -113,7 +122,10 @@ bool born__gemm_of_gemm(const born_call *c, born_gemm *g)
 
     if (c->in_count < 2 || a->rank != 2 || b->rank != 2 || !at || !all_f32(c)) return false;
     int am = at->trans_a ? 1 : 0, bn = at->trans_b ? 0 : 1;
-    *g = (born_gemm){ .k = a->dim[1 - am], .n = b->dim[bn], .rank = 1 };
+    clear(g);
+    g->k = a->dim[1 - am];
+    g->n = b->dim[bn];
+    g->rank = 1;
     g->a_k = a->stride[1 - am];
     g->b_k = b->stride[1 - bn];
     g->b_n = b->stride[bn];
