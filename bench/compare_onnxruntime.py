@@ -44,11 +44,20 @@ def ort_latency(model, threads):
     return float(out[0]), float(out[1])
 
 
-def whole(command):
+def first_prediction(born, model):
+    """Milliseconds from exec to exit. (A child's ru_maxrss begins with ours, so memory comes from born itself.)"""
     began = time.perf_counter()
-    p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(p.pid, 0)
-    return (time.perf_counter() - began) * 1e3, usage.ru_maxrss / 1024, status
+    subprocess.run([born, "run", model, "--input", "rand"], check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - began) * 1e3
+
+
+def memory(born, model):
+    """MiB: peak of a process that runs once, packed weights, arena with scratch."""
+    run = json.loads(subprocess.run([born, "run", model, "--input", "rand", "--json"], check=True,
+                                    capture_output=True, text=True).stdout)
+    plan = json.loads(subprocess.run([born, "bench", model, "--seconds", "0", "--json"], check=True,
+                                     capture_output=True, text=True).stdout)
+    return [x / 2**20 for x in (run["peak_bytes"], plan["packed_bytes"], plan["arena_bytes"] + plan["scratch_bytes"])]
 
 
 def main():
@@ -71,9 +80,10 @@ def main():
             share = statistics.median(x[2] for x in a)
             print(f"{name:24} {threads:7} {ours:9.3f} {best:9.3f} {theirs:9.3f} {best_theirs:9.3f} {ours / theirs:6.2f} "
                   f"{best / best_theirs:7.2f} {100 * share:4.0f}%", flush=True)
-        first = [whole([born, "run", model, "--input", "rand"]) for _ in range(ROUNDS)]
-        print(f"{name:24} exec to first prediction: median {statistics.median(x[0] for x in first):.1f} ms, "
-              f"best {min(x[0] for x in first):.1f} ms, peak memory {max(x[1] for x in first):.1f} MiB")
+        first = [first_prediction(born, model) for _ in range(ROUNDS)]
+        peak, packed, arena = memory(born, model)
+        print(f"{name:24} exec to first prediction: median {statistics.median(first):.1f} ms, best {min(first):.1f} ms; "
+              f"peak memory {peak:.1f} MiB = packed weights {packed:.1f} + arena {arena:.1f} + {peak - packed - arena:.1f}")
 
 
 if __name__ == "__main__":
