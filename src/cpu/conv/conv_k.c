@@ -28,28 +28,37 @@ typedef struct conv_job {
     bool direct;                    /* the tile does the epilogue */
 } conv_job;
 
-/* A result pixel: where its window starts in x (floats, may lie before the image), where its results and residual
-   are, and its class. */
-typedef struct pixel { int64_t x, y, r; int cls; } pixel;
+/* Result pixels of a block: where their windows start in x (floats, may lie before the image), where their results and
+   residuals are. Runs of one class end at `end`. */
+typedef struct pixels {
+    int64_t x[BLOCK_ROWS], y[BLOCK_ROWS], r[BLOCK_ROWS];
+    int runs;
+    struct { int cls, end; } run[BLOCK_ROWS];
+} pixels;
 
-static pixel pixel_at(const born_conv *v, int64_t n, const int64_t o[3], int cls)
+/* `count` neighbours along the last axis from cell o of image n on, to places i... of px. */
+static void put_pixels(const born_conv *v, int64_t n, const int64_t o[3], int64_t count, int64_t i, pixels *px)
 {
-    pixel p = { n * v->xn, n * v->yn, n * v->rn, cls };
+    int64_t x = n * v->xn, y = n * v->yn, r = n * v->rn;
+    const int64_t dx = v->win.stride[2] * v->xs[2], dy = v->ys[2], dr = v->rs[2];
 
     for (int a = 0; a < 3; a++) {
-        p.x += (o[a] * v->win.stride[a] - v->win.pad[a]) * v->xs[a];
-        p.y += o[a] * v->ys[a];
-        p.r += o[a] * v->rs[a];
+        x += (o[a] * v->win.stride[a] - v->win.pad[a]) * v->xs[a];
+        y += o[a] * v->ys[a];
+        r += o[a] * v->rs[a];
     }
-    return p;
+    for (int64_t k = 0; k < count; k++) px->x[i + k] = x + k * dx;
+    for (int64_t k = 0; k < count; k++) px->y[i + k] = y + k * dy;
+    for (int64_t k = 0; k < count && v->end.has_residual; k++) px->r[i + k] = r + k * dr;
 }
 
 /* Pixels [first, first + count) of the walk over classes. */
-static void find_pixels(const conv_job *j, int64_t first, int64_t count, pixel *px)
+static void find_pixels(const conv_job *j, int64_t first, int64_t count, pixels *px)
 {
     const born_conv *v = j->v;
     int cls = 0;
 
+    px->runs = 0;
     while (cls + 1 < j->classes.count && j->classes.at[cls + 1].first <= first) cls++;
     for (int64_t i = 0; i < count; cls++) {
         const born_conv_class *c = &j->classes.at[cls];
@@ -61,14 +70,9 @@ static void find_pixels(const conv_job *j, int64_t first, int64_t count, pixel *
         }
         while (i < end) {
             int64_t o[3] = { c->o[0] + at[0], c->o[1] + at[1], c->o[2] + at[2] }, run = c->n[2] - at[2];
-            pixel p = pixel_at(v, n, o, cls);
             if (run > end - i) run = end - i;
-            for (int64_t k = 0; k < run; k++) {
-                px[i++] = p;
-                p.x += v->win.stride[2] * v->xs[2];
-                p.y += v->ys[2];
-                p.r += v->rs[2];
-            }
+            put_pixels(v, n, o, run, i, px);
+            i += run;
             at[2] = 0;
             if (++at[1] < c->n[1]) continue;
             at[1] = 0;
@@ -76,6 +80,8 @@ static void find_pixels(const conv_job *j, int64_t first, int64_t count, pixel *
             at[0] = 0;
             n++;
         }
+        px->run[px->runs].cls = cls;
+        px->run[px->runs++].end = (int)i;
     }
 }
 
@@ -163,7 +169,7 @@ typedef struct block {
     const conv_job *j;
     const float *x;
     int64_t p0, p1, width, column, columns, rows;
-    pixel px[BLOCK_ROWS];
+    pixels px;
     _Alignas(64) float buf[BLOCK_FLOATS];
     born_finish f;
 } block;
@@ -185,63 +191,70 @@ static void start_block(block *b, const conv_job *j, int64_t g, int64_t p0, int6
     b->f.has_residual = v->end.has_residual;
     b->f.relu = v->end.activation != 0;
     b->f.last = (int)(b->columns - b->width + BORN_PANEL);
-    find_pixels(j, m0, b->rows, b->px);
+    b->f.bias_shared = true;
+    b->f.bias_one = v->end.bias_col == 0;
+    b->f.scales_one = v->end.scales_col == 0;
+    for (int r = 0; r < BORN_TILE_ROWS && b->f.has_bias; r++)
+        b->f.bias[r] = v->end.bias + b->column * v->end.bias_col;
+    find_pixels(j, m0, b->rows, &b->px);
 }
 
 static void find_ends(block *b, int64_t r0, int m)
 {
     const born_epilogue *e = &b->j->v->end;
-    const float *bias = e->has_bias ? e->bias + b->column * e->bias_col : NULL;
-    const float *residual = e->has_residual ? e->residual + b->column * e->residual_col : NULL;
+    float *out = b->j->v->y + b->column * e->out_col;
 
-    for (int r = 0; r < m; r++) {
-        b->f.out[r] = b->j->v->y + b->px[r0 + r].y + b->column * e->out_col;
-        if (bias) b->f.bias[r] = bias;
-        if (residual) b->f.residual[r] = residual + b->px[r0 + r].r;
-    }
+    for (int r = 0; r < m; r++) b->f.out[r] = out + b->px.y[r0 + r];
+    if (!e->has_residual) return;
+    const float *residual = e->residual + b->column * e->residual_col;
+    for (int r = 0; r < m; r++) b->f.residual[r] = residual + b->px.r[r0 + r];
 }
 
-/* Terms [k0, k1) of all tiles. */
-static void run_segment(block *b, int64_t k0, int64_t k1)
+/* Terms [k0, k1) of the tiles of rows [begin, end), which are of one class. */
+static void run_class(block *b, const born_conv_class *c, int64_t begin, int64_t end, int64_t k0, int64_t k1)
 {
     const conv_job *j = b->j;
     const born_conv *v = j->v;
     born_run run[RUNS];
-    int64_t runs = 0;
-    int cls = -1;
-    bool last = k1 == v->terms, whole = true;
+    tap at = first_tap(v, k0);
+    int64_t runs = list_runs(v, c, &at, k1, run), tiles = (end - begin + BORN_TILE_M - 1) / BORN_TILE_M;
+    bool last = k1 == v->terms, whole = at.term >= k1, direct = last && whole && j->direct;
+    born_tile t;
 
-    for (int64_t r0 = 0, r1, end = 0; r0 < b->rows; r0 = r1) {
-        if (b->px[r0].cls != cls) {
-            tap at = first_tap(v, k0);
-            cls = b->px[r0].cls;
-            runs = list_runs(v, &j->classes.at[cls], &at, k1, run);
-            whole = at.term >= k1;
-            for (end = r0 + 1; end < b->rows && b->px[end].cls == cls;) end++;
-        }
-        int64_t tiles = (end - r0 + BORN_TILE_M - 1) / BORN_TILE_M;
-        r1 = r0 + (end - r0 + tiles - 1) / tiles;
-        born_tile t;
-        t.m = (int)(r1 - r0);
-        t.np = (int)(b->p1 - b->p0);
+    t.np = (int)(b->p1 - b->p0);
+    t.b = j->panels + b->p0 * v->terms * BORN_PANEL;
+    t.b_panel = v->terms * BORN_PANEL;
+    t.b_step = BORN_PANEL;
+    for (int64_t r0 = begin; tiles > 0; tiles--) {
+        int m = (int)((end - r0 + tiles - 1) / tiles);
+        t.m = m;
         t.chain = false;
         t.add = k0 > 0;
         t.run = run;
         t.run_count = runs;
-        t.b = j->panels + b->p0 * v->terms * BORN_PANEL;
-        t.b_panel = v->terms * BORN_PANEL;
-        t.b_step = BORN_PANEL;
-        t.finish = last && whole && j->direct ? &b->f : NULL;
-        for (int r = 0; r < t.m; r++) {
-            t.a[r] = (const float *)((uintptr_t)b->x + (uintptr_t)(b->px[r0 + r].x * (int64_t)sizeof(float)));
-            t.c[r] = b->buf + (r0 + r) * b->width;
-        }
-        if (last) find_ends(b, r0, t.m);
+        t.finish = direct ? &b->f : NULL;
+        for (int r = 0; r < m; r++)
+            t.a[r] = (const float *)((uintptr_t)b->x + (uintptr_t)(b->px.x[r0 + r] * (int64_t)sizeof(float)));
+        if (!direct || t.add)
+            for (int r = 0; r < m; r++) t.c[r] = b->buf + (r0 + r) * b->width;
+        if (last) find_ends(b, r0, m);
         if (whole) BORN_K(tile_f32)(&t);
-        else tile_long(v, &j->classes.at[cls], &t, k0, k1);
-        if (last && !t.finish)
+        else tile_long(v, c, &t, k0, k1);
+        if (last && !direct)
             BORN_K(epilogue_f32)
-            (&v->end, b->buf + r0 * b->width, b->width, t.m, b->column, b->columns, b->f.out, b->f.bias, b->f.residual);
+            (&v->end, b->buf + r0 * b->width, b->width, m, b->column, b->columns, b->f.out, b->f.bias, b->f.residual);
+        r0 += m;
+    }
+}
+
+/* Terms [k0, k1) of all rows. */
+static void run_segment(block *b, int64_t k0, int64_t k1)
+{
+    int64_t r0 = 0;
+
+    for (int i = 0; i < b->px.runs; i++) {
+        run_class(b, &b->j->classes.at[b->px.run[i].cls], r0, b->px.run[i].end, k0, k1);
+        r0 = b->px.run[i].end;
     }
 }
 

@@ -133,6 +133,9 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     rows.f.has_bias = g->end.has_bias;
     rows.f.has_residual = g->end.has_residual;
     rows.f.relu = g->end.activation != 0;
+    rows.f.bias_one = g->end.bias_col == 0;
+    rows.f.bias_shared = true;
+    for (int d = g->batch_rank; d < g->rank; d++) rows.f.bias_shared = rows.f.bias_shared && g->dim[d].bias == 0;
     rows.f.last = (int)(columns - (p1 - p0 - 1) * BORN_PANEL);
     for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
         int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;

@@ -21,12 +21,15 @@ typedef struct born_run {
     int64_t a, b, n;            /* n terms: from a floats behind each row's address, b floats behind the panel's */
 } born_run;
 
-/* The usual epilogue, done on the accumulators: scales, bias, residual, relu; all with neighbouring columns. */
+/* The usual epilogue, done on the accumulators: scales, bias, residual, relu. Results and residuals have neighbouring
+   columns; scales and bias have those or one number for all. */
 typedef struct born_finish {
     float *out[BORN_TILE_ROWS];
     const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
-    const float *scales;        /* NULL: none; one for each column */
+    const float *scales;        /* NULL: none; the same for every row */
     bool has_bias, has_residual, relu;
+    bool bias_shared;           /* bias[0] is every row's */
+    bool bias_one, scales_one;  /* one number for all columns */
     int last;                   /* columns of the last panel */
 } born_finish;
 

@@ -8,26 +8,11 @@
 /* prefetch distance of the tiles that stream B once: 24 lines */
 #define STREAM (24 * BORN_PANEL)
 
-/* Row i, panel j, n columns of it: the epilogue of born_finish. */
-BORN_INLINE void finish(const born_tile *t, int i, int j, int n, v16 v)
+/* n columns from p + at on, or the one number for all of them. */
+BORN_INLINE v16 columns_at(const float *p, int64_t at, bool one, int n)
 {
-    const born_finish *f = t->finish;
-    int64_t at = (int64_t)j * BORN_PANEL;
-
-    if (t->add) v = v_add(v_load(t->c[i] + at), v);
-    if (n == BORN_PANEL) {
-        if (f->scales) v = v_mul(v, v_load(f->scales + at));
-        if (f->has_bias) v = v_add(v, v_load(f->bias[i] + at));
-        if (f->has_residual) v = v_add(v, v_load(f->residual[i] + at));
-        if (f->relu) v = v_max(v, v_zero());
-        v_store(f->out[i] + at, v);
-        return;
-    }
-    if (f->scales) v = v_mul(v, v_load_n(f->scales + at, n));
-    if (f->has_bias) v = v_add(v, v_load_n(f->bias[i] + at, n));
-    if (f->has_residual) v = v_add(v, v_load_n(f->residual[i] + at, n));
-    if (f->relu) v = v_max(v, v_zero());
-    v_store_n(f->out[i] + at, v, n);
+    if (one) return v_set(*p);
+    return n == BORN_PANEL ? v_load(p + at) : v_load_n(p + at, n);
 }
 
 #if BORN_TILE_M == 8

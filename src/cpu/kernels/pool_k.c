@@ -21,24 +21,51 @@ BORN_INLINE const float *cell_at(const born_pool_job *j, const pool_place *p, in
                                          born__pool_cell(j, 2, p->o[2], kw) * j->xs[2]);
 }
 
+enum { TAPS = 64 };         /* listed at a time */
+
+/* The largest of the taps, in order, in y; `more`: y holds that of the taps before. */
+BORN_INLINE void max_channels(const float *const *tap, int taps, int64_t c, int64_t n, bool more, float *y)
+{
+    v16 best = more ? v_load_n(y + c, n) : v_load_n(tap[0] + c, n);
+
+    for (int i = more ? 0 : 1; i < taps; i++) best = v_max(v_load_n(tap[i] + c, n), best);
+    v_store_n(y + c, best, n);
+}
+
+static void max_taps(const float *const *tap, int taps, int64_t channels, bool more, float *y)
+{
+    int64_t c = 0;
+
+    for (; c + 64 <= channels; c += 64) {
+        v16 best[4];
+        for (int k = 0; k < 4; k++) best[k] = v_load((more ? y : tap[0]) + c + 16 * k);
+        for (int i = more ? 0 : 1; i < taps; i++)
+            for (int k = 0; k < 4; k++) best[k] = v_max(v_load(tap[i] + c + 16 * k), best[k]);
+        for (int k = 0; k < 4; k++) v_store(y + c + 16 * k, best[k]);
+    }
+    for (; c + 16 <= channels; c += 16) max_channels(tap, taps, c, 16, more, y);
+    if (c < channels) max_channels(tap, taps, c, channels - c, more, y);
+}
+
 static void max_pixel(const born_pool_job *j, const pool_place *p)
 {
-    bool none = p->lo[0] >= p->hi[0] || p->lo[1] >= p->hi[1] || p->lo[2] >= p->hi[2];
+    const float *tap[TAPS];
+    int taps = 0;
+    bool more = false;
 
-    for (int64_t c = 0; c < j->channels; c += 16) {
-        int64_t n = j->channels - c < 16 ? j->channels - c : 16;
-        v16 best = v_set(-INFINITY);
-        bool first = true;
-        for (int64_t kd = p->lo[0]; kd < p->hi[0] && !none; kd++)
-            for (int64_t kh = p->lo[1]; kh < p->hi[1]; kh++)
-                for (int64_t kw = p->lo[2]; kw < p->hi[2]; kw++) {
-                    const float *at = cell_at(j, p, kd, kh, kw) + c;
-                    v16 v = n == 16 ? v_load(at) : v_load_n(at, n);
-                    best = first ? v : v_max(v, best);
-                    first = false;
+    for (int64_t kd = p->lo[0]; kd < p->hi[0]; kd++)
+        for (int64_t kh = p->lo[1]; kh < p->hi[1]; kh++)
+            for (int64_t kw = p->lo[2]; kw < p->hi[2]; kw++) {
+                if (taps == TAPS) {
+                    max_taps(tap, taps, j->channels, more, p->y);
+                    more = true;
+                    taps = 0;
                 }
-        v_store_n(p->y + c, best, n);
-    }
+                tap[taps++] = cell_at(j, p, kd, kh, kw);
+            }
+    if (taps) max_taps(tap, taps, j->channels, more, p->y);
+    else
+        for (int64_t c = 0; c < j->channels; c++) p->y[c] = -INFINITY;
 }
 
 static int64_t mean_cells(const born_pool_job *j, const pool_place *p)
