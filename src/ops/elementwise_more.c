@@ -12,17 +12,21 @@
 enum { GRAIN = 16384 };
 
 #define T int64_t
+#define U uint64_t
 #define N(name) name##_i64
 #define IS_SIGNED 1
 #include "ops/words_int.inc"
 #undef T
+#undef U
 #undef N
 #undef IS_SIGNED
 #define T uint64_t
+#define U uint64_t
 #define N(name) name##_u64
 #define IS_SIGNED 0
 #include "ops/words_int.inc"
 #undef T
+#undef U
 #undef N
 #undef IS_SIGNED
 

@@ -89,7 +89,7 @@ static void fill(kcase *k, born_dtype t, char *p, int64_t n)
         else if (t == BORN_F64)
             ((double *)(void *)p)[i] = (double)case_value(k);
         else if (t == BORN_BOOL)
-            p[i] = (char)(case_u32(k) & 1);
+            p[i] = (char)(case_u32(k) % 16 ? case_u32(k) & 1 : 6); /* any byte but 0 is true */
         else
             for (int b = 0; b < size; b++) p[i * size + b] = (char)case_u32(k);
     }
@@ -144,6 +144,32 @@ static void make_elementwise(kcase *k, born_dtype t)
         born_dtype dt = op->sig[i] == 'B' ? BORN_BOOL : t;
         add(k, case_view(k, dt, rank - lead, d, -1));
     }
+}
+
+static born_dtype some_dtype(kcase *k)
+{
+    static const born_dtype t[] = { BORN_F32, BORN_F64, BORN_F16, BORN_BF16, BORN_I8,
+                                    BORN_U8,  BORN_I32, BORN_I64, BORN_BOOL };
+    return t[case_u32(k) % (sizeof t / sizeof t[0])];
+}
+
+static void make_where(kcase *k, born_dtype t)
+{
+    (void)t;                                    /* of the mask */
+    make_elementwise(k, some_dtype(k));
+}
+
+static void make_cast(kcase *k, born_dtype t)
+{
+    ((born_cast_attrs *)(void *)k->attrs)->to = some_dtype(k);
+    make_elementwise(k, t);
+    if (t != BORN_F32 && t != BORN_F64) return;
+    born_view *v = &k->in[0];                   /* and numbers around the limits of integers */
+    char *p = v->data;
+    for (int64_t i = 0; v->rank > 0 && i < v->dim[0] && born__view_count(v) > 0; i++)
+        if (case_chance(k, 50))
+            born__store_f64(t, p + i * v->stride[0] * born__dtype_info(t)->size,
+                            ldexp((double)case_value(k), (int)case_in(k, 0, 66)));
 }
 
 static uint16_t some_activation(kcase *k)
@@ -500,6 +526,8 @@ typedef struct generator {
     void (*make)(kcase *k, born_dtype t);
 } generator;
 static const generator generators[] = {
+    { BORN_OP_WHERE, make_where },
+    { BORN_OP_CAST, make_cast },
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },

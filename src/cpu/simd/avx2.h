@@ -184,6 +184,16 @@ BORN_INLINE v16 v_of_bits(w16 a)
 {
     return (v16){ _mm256_castsi256_ps(a.l), _mm256_castsi256_ps(a.h) };
 }
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    return (v16){ _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)),
+                  _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p + 8))) };
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(a.l, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(void *)(p + 8), _mm256_cvtps_ph(a.h, _MM_FROUND_TO_NEAREST_INT));
+}
 BORN_INLINE v16 v_from_w(w16 a)
 {
     return (v16){ _mm256_cvtepi32_ps(a.l), _mm256_cvtepi32_ps(a.h) };

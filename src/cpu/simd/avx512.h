@@ -172,6 +172,14 @@ BORN_INLINE v16 v_of_bits(w16 a)
 {
     return _mm512_castsi512_ps(a);
 }
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
 BORN_INLINE v16 v_from_w(w16 a)
 {
     return _mm512_cvtepi32_ps(a);

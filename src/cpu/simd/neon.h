@@ -145,6 +145,16 @@ BORN__OP1(w16, v_bits, v16, vreinterpretq_s32_f32)
 BORN__OP1(v16, v_of_bits, w16, vreinterpretq_f32_s32)
 BORN__OP1(v16, v_from_w, w16, vcvtq_f32_s32)
 BORN__OP1(w16, w_from_v, v16, vcvtq_s32_f32)
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    v16 v;
+    for (int i = 0; i < 4; i++) v.r[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i)));
+    return v;
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    for (int i = 0; i < 4; i++) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(a.r[i])));
+}
 BORN_INLINE w16 w_load(const int32_t *p)
 {
     return (w16){ { vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12) } };

@@ -3,6 +3,8 @@
 #define BORN_CPU_SIMD_SCALAR_H
 #include <math.h>
 
+#include "tensor/view.h"
+
 typedef struct v16 {
     float r[16];
 } v16;
@@ -164,6 +166,16 @@ BORN_INLINE v16 v_of_bits(w16 a)
     v16 v;
     memcpy(v.r, a.r, sizeof v.r);
     return v;
+}
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    v16 v;
+    LANES v.r[i_] = born__f16_to_f32(p[i_]);
+    return v;
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    LANES p[i_] = born__f32_to_f16(a.r[i_]);
 }
 BORN_INLINE v16 v_from_w(w16 a)
 {
