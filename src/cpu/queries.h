@@ -9,6 +9,7 @@ void born__pack_matmul(const born_call *c, void *dst);
 void born__pack_gemm(const born_call *c, void *dst);
 bool born__query_elementwise(const born_call *c, born_query *q);
 bool born__query_numbers(const born_call *c, born_query *q);
+bool born__query_fused(const born_call *c, born_query *q);
 bool born__query_where(const born_call *c, born_query *q);
 bool born__query_cast(const born_call *c, born_query *q);
 bool born__query_softmax(const born_call *c, born_query *q);

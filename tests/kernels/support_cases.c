@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/elementwise.h"
+#include "ops/fused.h"
 #include "tensor/view.h"
 
 uint32_t case_u32(kcase *k)
@@ -170,6 +172,78 @@ static void make_cast(kcase *k, born_dtype t)
         if (case_chance(k, 50))
             born__store_f64(t, p + i * v->stride[0] * born__dtype_info(t)->size,
                             ldexp((double)case_value(k), (int)case_in(k, 0, 66)));
+}
+
+/* Registers and operands of a program being made: what each holds, as a place of the program's numbering. */
+typedef struct held { int64_t at[24]; bool is_bool[24]; int n; } held;
+
+static int64_t some_held(kcase *k, const held *h, bool is_bool)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        int i = (int)case_in(k, 0, h->n - 1);
+        if (h->is_bool[i] == is_bool) return h->at[i];
+    }
+    return -1;
+}
+
+static bool make_step(kcase *k, int inputs, held *h, int64_t *step)
+{
+    const born_op *op = &born__ops[case_in(k, 1, BORN_OP_COUNT - 1)];
+    int64_t to = inputs + case_in(k, 0, BORN_FUSED_REGISTERS - 1);
+    _Alignas(16) char attrs[256];
+    int i = 0;
+
+    if (!born__fused_takes(op)) return false;
+    step[0] = op->id;
+    step[1] = to - inputs;
+    for (int j = 0; j < op->max_in; j++)
+        if ((step[2 + j] = some_held(k, h, op->sig[j] == 'B')) < 0) return false;
+    if (op->attrs) {
+        born__attrs_default(op->attrs, attrs);
+        double p[2] = { 0 };
+        born__attrs_numbers(op->attrs, attrs, p);
+        memcpy(step + 5, p, sizeof p);
+    }
+    while (i < h->n && h->at[i] != to) i++;
+    h->at[i] = to;
+    h->is_bool[i] = strchr(op->sig, '>')[1] == 'B';
+    if (i == h->n) h->n++;
+    return true;
+}
+
+static void make_fused(kcase *k, born_dtype t)
+{
+    born_fused_attrs *a = (born_fused_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 0, 4), inputs = (int)case_in(k, 1, BORN_FUSED_INPUTS), steps = (int)case_in(k, 1, 20);
+    int64_t dim[BORN_MAX_RANK], program[20 * BORN_FUSED_FIELDS] = { 0 }, results[BORN_FUSED_RESULTS];
+    held h = { .n = 0 };
+
+    dims(k, rank, 5, dim);
+    if (rank == 1 || (rank == 2 && dim[1] < 9)) dim[0] = case_in(k, 1, 1500);
+    for (int i = 0; i < inputs; i++) {
+        int64_t d[BORN_MAX_RANK];
+        int lead = case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
+        born_dtype dt = i == 0 ? t : case_chance(k, 20) ? BORN_BOOL : BORN_F32;
+        for (int j = lead; j < rank; j++) d[j - lead] = case_chance(k, 15) ? 1 : dim[j];
+        if (i == inputs - 1) dt = inputs > 1 ? BORN_F32 : t;
+        add(k, case_view(k, dt, rank - lead, d, -1));
+        h.at[h.n] = i;
+        h.is_bool[h.n++] = dt == BORN_BOOL;
+    }
+    if (inputs == 1 && t == BORN_BOOL) { /* something to choose from */
+        add(k, case_view(k, BORN_F32, rank, dim, -1));
+        h.at[h.n] = inputs++;
+        h.is_bool[h.n++] = false;
+    }
+    for (int i = 0; i < steps;)
+        if (make_step(k, inputs, &h, program + i * BORN_FUSED_FIELDS)) i++;
+    k->results = (int)case_in(k, 1, BORN_FUSED_RESULTS);
+    for (int i = 0; i < k->results; i++) {
+        int at = (int)case_in(k, inputs, h.n - 1);
+        results[i] = h.at[at] - inputs;
+    }
+    a->program = case_ints(k, steps * BORN_FUSED_FIELDS, program);
+    a->results = case_ints(k, k->results, results);
 }
 
 static uint16_t some_activation(kcase *k)
@@ -527,6 +601,7 @@ typedef struct generator {
 } generator;
 static const generator generators[] = {
     { BORN_OP_WHERE, make_where },
+    { BORN_OP_FUSED, make_fused },
     { BORN_OP_CAST, make_cast },
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
@@ -563,7 +638,8 @@ static bool place_results(kcase *k, born_error *err)
     int outs = born__op_sig_outputs(op, &variadic);
     int64_t lead = 16;
 
-    k->call.out_count = outs > 1 && (op->id == BORN_OP_BATCH_NORM || case_chance(k, 70)) ? 1 : outs;
+    if (k->results) k->call.out_count = k->results;
+    else k->call.out_count = outs > 1 && (op->id == BORN_OP_BATCH_NORM || case_chance(k, 70)) ? 1 : outs;
     if (born__op_infer(op, k->call.attrs, k->in, k->call.in_count, k->out, k->call.out_count, &shares, err) != BORN_OK)
         return false;
     for (int i = 0; i < k->call.out_count; i++) {

@@ -16,6 +16,7 @@ typedef struct kcase {
     int blocks;
     size_t out_bytes[4];            /* of the whole block around out[i], guard bytes included */
     char *out_block[4];
+    int results;                    /* of a variadic row; 0: as its signature says */
     uint64_t seed;
     bool specials;                  /* NaN, infinities, signed zeros and subnormals among the values */
 } kcase;

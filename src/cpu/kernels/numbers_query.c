@@ -34,3 +34,9 @@ bool born__query_where(const born_call *c, born_query *q)
     (void)q;
     return c->in_count == 3 && (size == 1 || size == 2 || size == 4 || size == 8);
 }
+
+bool born__query_fused(const born_call *c, born_query *q)
+{
+    (void)q;
+    return c->out_count >= 1; /* the shape rule has read the program */
+}
