@@ -9,6 +9,7 @@ static const born_pattern rows[] = {
 #define SPLAT(op) { BORN_PATTERN_SPLAT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SEED(op) { BORN_PATTERN_SEED, BORN_OP_##op, 0, 0, 0, 0 },
 #define COPY(op) { BORN_PATTERN_COPY, BORN_OP_##op, 0, 0, 0, 0 },
+#define FUSED(op) { BORN_PATTERN_FUSED, BORN_OP_##op, 0, 0, 0, 0 },
 #define COST(op, operand, axis) { BORN_PATTERN_COST, BORN_OP_##op, 0, operand, axis, 0 },
 #include "graph/patterns.def"
 };

@@ -6,7 +6,7 @@
 
 #include "cpu/kernel.h"
 
-enum { CASE_VIEWS = 12, CASE_ATTR_BYTES = 1024, CASE_BLOCKS = 64 };
+enum { CASE_VIEWS = 20, CASE_ATTR_BYTES = 1024, CASE_BLOCKS = 64 };
 
 typedef struct kcase {
     born_call call;
