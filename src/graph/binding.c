@@ -8,6 +8,7 @@
 #include "graph/edit.h"
 #include "graph/frame.h"
 #include "graph/patterns.h"
+#include "graph/state.h"
 #include "ops/copy_view.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
@@ -90,6 +91,7 @@ char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v)
         break;
     case BORN_AT_HOST: base = b->host; break;
     case BORN_AT_EXTERN: base = f->external[s->root]; break;
+    case BORN_AT_STATE: base = f->session->tie[r->index].p[f->session->tie[r->index].target]; break;
     }
     if (!base) return NULL;
     return (char *)(uintptr_t)base + (s->root == v ? 0 : s->offset) +
@@ -102,6 +104,7 @@ static bool known(const born_gframe *f, const born_binding *b, born_vid v, int32
     const born_slot *r = &b->slot[b->slot[v].root];
 
     if (r->where == BORN_AT_BLOCK) return r->index < k;
+    if (r->where == BORN_AT_STATE) return f->graph->structure->segment_of[b->slot[v].root] < k;
     return r->where != BORN_AT_NOTHING && born__slot_data(f, b, v) != NULL;
 }
 
@@ -237,6 +240,7 @@ static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int
         ok &= born__add_size(missing, seg->block_bytes - f->block[k].bytes, &missing);
     if (seg->scratch_bytes > s->scratch_bytes)
         ok &= born__add_size(missing, seg->scratch_bytes - s->scratch_bytes, &missing);
+    ok &= born__add_size(missing, born__state_missing(f, f->now, k), &missing);
     BORN_FAIL_IF(!ok, err, BORN_NOMEM, "session: the plan is too large");
     return born__session_reserve(f->session, missing, err);
 }
@@ -306,7 +310,9 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     *pc = (born_plan_call){ .scratch_offset = -1, .pack_operand = -1 };
     pc->call = (born_call){ .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count,
                             .in = in, .out = out };
+    bool appends = born__state_stride(f, k, node, out);
     BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
+    if (appends && !q.appends) born__state_refuse(f, node);
     born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
     bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
     if (constant) { /* asked again: what it needs once the operand is packed */
@@ -340,6 +346,10 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
         s->root = n->out[i];
         s->bytes = (size_t)bytes;
         s->last_use = f->graph->structure->last_use[n->out[i]];
+        int tie = appends ? born__state_appended(f, k, node, i) : -1;
+        if (tie < 0) continue;
+        s->where = BORN_AT_STATE;
+        s->index = tie;
     }
     /* in place: output 0 takes over the storage of an operand that dies here */
     for (int i = 0; i < n->in_count && q.in_place; i++) {
@@ -407,7 +417,7 @@ static born_status list_patches(born_gframe *f, born_binding *b, int32_t k, born
         for (int i = 0; i < n->in_count + n->out_count; i++) {
             born_vid v = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
             born_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
-            if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN) continue;
+            if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN && w != BORN_AT_STATE) continue;
             BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch),
                          err, BORN_NOMEM, "session: out of memory");
             seg->patch[seg->patch_count++] = (born_patch){ first + i, v };
@@ -451,6 +461,8 @@ born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_
     f->session->bind_count++;
     if (!s->control)
         for (int32_t n = s->begin; n < s->end; n++) BORN_TRY(bind_node(f, b, k, n, err));
+    BORN_FAIL_IF(f->session->prepare_again, err, BORN_STATE, "session: its state must be prepared again");
+    born__state_take_roots(f, b, k);
     BORN_TRY(born__plan_offsets(f, b, k, &bytes, err));
     seg->block_bytes = bytes;
     seg->host_end = b->host_bytes;

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "graph/state.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
 
@@ -151,7 +152,8 @@ static born_status keep_facts(born_gframe *f, born_bound_segment *s, born_error 
 static born_status choose_binding(born_gframe *f, born_error *err)
 {
     born_binding *oldest = NULL;
-    int most = f->session->tie_count ? 2 : BORN_MAX_BINDINGS; /* growing state never comes back to a shape */
+    /* growing state never comes back to a shape: one binding is bound anew at each step */
+    int most = f->session->append_count ? 1 : f->session->tie_count ? 2 : BORN_MAX_BINDINGS;
 
     for (int i = 0; i < f->binding_count; i++) {
         born_binding *b = f->binding[i];
@@ -282,6 +284,7 @@ static born_status run_segment(born_gframe *f, int32_t k, bool plan_only, born_e
     }
     if (s->control) return plan_only ? BORN_OK : born__control_run(f, f->control[k], err);
     BORN_TRY(fit_memory(f, k, err));
+    BORN_TRY(born__state_fit(f, k, plan_only, err));
     born__bind_pointers(f, b, k, seg->epoch != f->epoch);
     return plan_only ? BORN_OK : run_plan(f, k, err);
 }
@@ -306,6 +309,12 @@ born_status born__frame_run(born_gframe *f, const born_view *in, bool plan_only,
         BORN_TRY(run_segment(f, k, plan_only, err));
     }
     return BORN_OK;
+}
+
+void born__frame_unbind(born_gframe *f)
+{
+    for (int i = 0; i < f->binding_count; i++)
+        for (int32_t k = 0; k < f->graph->structure->segment_count; k++) f->binding[i]->segment[k].bound = false;
 }
 
 void born__frame_sizes(const born_gframe *f, size_t *block, size_t *state)

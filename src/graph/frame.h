@@ -15,7 +15,8 @@ typedef enum born_where {
     BORN_AT_INPUT,          /* frame.input[slot.index] */
     BORN_AT_BLOCK,          /* frame.block[slot.index] + offset */
     BORN_AT_HOST,           /* the binding's host memory, at offset */
-    BORN_AT_EXTERN,         /* frame.external[root]: set when a control node has run, or a state buffer */
+    BORN_AT_EXTERN,         /* frame.external[root]: set when a control node has run */
+    BORN_AT_STATE,          /* the session's tie slot.index: the buffer this run writes */
 } born_where;
 
 /* One value in one binding. Aliases name their root and lie `offset` bytes into it. */
@@ -100,6 +101,8 @@ void born__frame_close(born_gframe **f);
 born_status born__frame_run(born_gframe *f, const born_view *in, bool plan_only, born_error *err);
 /* The view of value v in the present binding, its data pointer set. */
 born_view born__frame_view(const born_gframe *f, born_vid v);
+/* Forgets what is bound: the session's ties have changed. */
+void born__frame_unbind(born_gframe *f);
 /* Sums of the frame and its children. */
 void born__frame_sizes(const born_gframe *f, size_t *block, size_t *state);
 

@@ -68,10 +68,11 @@ struct born_session {
     char *scratch_base;
     size_t scratch_bytes;
     born_view *input_view;          /* of the run being prepared */
-    struct born_tie *tie;
+    struct born_tie *tie;           /* state.h */
     char **result_heap;             /* per output: room for results that do not lie dense */
     size_t *result_cap;
-    int tie_count;
+    int tie_count, append_count;    /* ties; those that append */
+    bool prepare_again;             /* a plan found state buffers too small: nothing has run yet */
     int64_t run_count, bind_count, call_count;
     double flops;                   /* of the last run's products */
 };
