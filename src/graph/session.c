@@ -124,6 +124,10 @@ born_status born_session_tie(born_session *s, const char *output, const char *in
     BORN_FAIL_IF(out < 0, err, BORN_INVALID, "tie: the model has no output '%s'", output);
     BORN_FAIL_IF(in < 0, err, BORN_INVALID, "tie: the model has no input '%s'", input);
     BORN_FAIL_IF(born__state_of_input(s, in), err, BORN_STATE, "tie: input '%s' is tied already", input);
+    const born_value *from = &g->value[g->output[out]], *to = &g->value[g->input[in]];
+    BORN_FAIL_IF(from->dtype && to->dtype && from->dtype != to->dtype, err, BORN_DTYPE,
+                 "tie: output '%s' is %s, input '%s' takes %s", output, born_dtype_name(from->dtype), input,
+                 born_dtype_name(to->dtype));
     return born__state_tie(s, out, in, err);
 }
 
