@@ -299,6 +299,31 @@ static double call_flops(const born_call *c)
     return p->b < y->rank && y->dim[p->b] ? 2 * results * (double)born__view_count(v) / (double)y->dim[p->b] : 0;
 }
 
+/* Operands that are constants at odd addresses in the file: the one that is packed is read there, where a leaf alone
+   will read it; others get an aligned copy, which this frame uses from now on. */
+static born_status settle_operands(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, int packed,
+                                   born_error *err)
+{
+    bool alone = !f->session->backend->below; /* a decorator may run calls its own way */
+
+    for (int i = 0; i < n->in_count; i++) {
+        if (n->in[i] < 0) continue;
+        born_vid root = b->slot[n->in[i]].root;
+        const born_value *v = &f->graph->value[root];
+        if (!v->loose) continue;
+        if (i == packed && alone) {
+            in[i].data = (char *)(uintptr_t)v->data + (root == n->in[i] ? 0 : b->slot[n->in[i]].offset);
+            continue;
+        }
+        const void *copy;
+        BORN_TRY(born__model_aligned(f->session->model, v, &copy, err));
+        f->external[root] = copy;
+        b->slot[root].where = BORN_AT_EXTERN;
+        in[i].data = born__slot_data(f, b, n->in[i]);
+    }
+    return BORN_OK;
+}
+
 /* The plan entry of one node that runs on the backend. */
 static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t node, const born_gnode *n,
                              born_view *in, born_view *out, born_error *err)
@@ -314,7 +339,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
     if (appends && !q.appends) born__state_refuse(f, node);
     born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
-    bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
+    bool constant = packs >= 0 && f->graph->value[b->slot[packs].root].constant;
     if (constant) { /* asked again: what it needs once the operand is packed */
         static const char yes = 1;
         pc->call.packed = &yes;
@@ -325,6 +350,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     }
     BORN_FAIL_IF(!q.supported, err, BORN_UNSUPPORTED, "%s '%s': %s", n->op->name, node_label(n),
                  q.why[0] ? q.why : "not supported by this backend");
+    BORN_TRY(settle_operands(f, b, n, in, constant ? q.pack_operand : -1, err));
     pc->kernel = q.kernel;
     if (q.scratch_bytes) {
         pc->scratch_offset = 0;

@@ -15,7 +15,7 @@ typedef enum born_where {
     BORN_AT_INPUT,          /* frame.input[slot.index] */
     BORN_AT_BLOCK,          /* frame.block[slot.index] + offset */
     BORN_AT_HOST,           /* the binding's host memory, at offset */
-    BORN_AT_EXTERN,         /* frame.external[root]: set when a control node has run */
+    BORN_AT_EXTERN,         /* frame.external[root]: a control node's result, or the aligned copy of a constant */
     BORN_AT_STATE,          /* the session's tie slot.index: the buffer this run writes */
 } born_where;
 

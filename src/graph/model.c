@@ -138,6 +138,28 @@ born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t f
     return BORN_OK;
 }
 
+/* Copies are kept as a form of their own, beside the packed ones. */
+born_status born__model_aligned(born_model *m, const born_value *v, const void **out, born_error *err)
+{
+    enum { FORM_COPY = 0 }; /* kernels number theirs from 1 */
+    born_view w = born__value_view(v);
+    char *to = NULL;
+
+    born__lock(&m->lock);
+    const born_packed *p = born__model_find_packed(m, &w, FORM_COPY, v->bytes);
+    born_status st = p ? BORN_OK : born__model_pack_block(m, v->bytes, &to, err);
+    if (to) {
+        size_t first = m->packed_count;
+        memcpy(to, v->data, v->bytes);
+        st = born__model_add_packed(m, &w, FORM_COPY, to, v->bytes, err);
+        if (st != BORN_OK) born__model_unpack(m, first);
+        else if (m->source_drop) m->source_drop(m->source, v->data, v->bytes);
+    }
+    *out = to ? to : p ? p->bytes : NULL;
+    born__unlock(&m->lock);
+    return st;
+}
+
 void born__model_unpack(born_model *m, size_t first)
 {
     while (m->packed_count > first) m->packed_bytes -= m->packed[--m->packed_count].byte_count;
