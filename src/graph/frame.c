@@ -36,7 +36,9 @@ born_status born__frame_open(born_session *s, born_graph *g, born_gframe **out, 
     f->external = born__calloc(values, sizeof *f->external);
     f->expire_next = born__calloc(values, sizeof *f->expire_next);
     f->expire_head = born__calloc(nodes, sizeof *f->expire_head);
-    bool ok = f->block && f->control && f->input && f->input_view && f->external && f->expire_next && f->expire_head;
+    f->moved = born__calloc(values, sizeof *f->moved);
+    bool ok = f->block && f->control && f->input && f->input_view && f->external && f->expire_next && f->expire_head &&
+              f->moved;
     if (ok && s->profile) {
         f->seconds = born__calloc(nodes, sizeof *f->seconds);
         f->calls = born__calloc(nodes, sizeof *f->calls);
@@ -68,6 +70,7 @@ void born__frame_close(born_gframe **fp)
     born__free(f->external);
     born__free(f->expire_next);
     born__free(f->expire_head);
+    born__free(f->moved);
     born__free(f->free_range);
     born__free(f->key);
     born__free(f->seconds);
@@ -276,9 +279,11 @@ static born_status run_segment(born_gframe *f, int32_t k, bool plan_only, born_e
     BORN_TRY(segment_facts(f, k, err));
     if (!facts_equal(f, seg)) {
         for (int32_t j = k; j < f->graph->structure->segment_count; j++) b->segment[j].bound = false;
-        BORN_TRY(born__bind_segment(f, b, k, err));
+        if (!born__rebind_segment(f, b, k)) {
+            BORN_TRY(born__bind_segment(f, b, k, err));
+            seg->epoch = UINT64_MAX;
+        }
         seg->bound = false; /* until its memory is there too */
-        seg->epoch = UINT64_MAX;
         BORN_TRY(keep_facts(f, seg, err));
         seg->bound = true;
     }
@@ -314,7 +319,8 @@ born_status born__frame_run(born_gframe *f, const born_view *in, bool plan_only,
 void born__frame_unbind(born_gframe *f)
 {
     for (int i = 0; i < f->binding_count; i++)
-        for (int32_t k = 0; k < f->graph->structure->segment_count; k++) f->binding[i]->segment[k].bound = false;
+        for (int32_t k = 0; k < f->graph->structure->segment_count; k++)
+            f->binding[i]->segment[k].bound = f->binding[i]->segment[k].whole = false;
 }
 
 void born__frame_sizes(const born_gframe *f, size_t *block, size_t *state)

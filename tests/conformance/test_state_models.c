@@ -192,6 +192,9 @@ TEST(decoder_allocates_where_it_doubles)
             CHECK_INT(born__alloc_calls() - start, 0);
         born_session_reset(s);
     }
+    born_session_stats stats;
+    born_session_stats_get(s, &stats);
+    CHECK_MSG(stats.bind_count <= 10, "planned anew %lld times in 1000 steps", (long long)stats.bind_count);
     born_session_close(&s);
     born_model_close(&m);
 }

@@ -236,6 +236,38 @@ TEST(the_past_behind_the_new_part)
                               40, 1, { 0 }, { 1 }, 1, 2, 20, 30 });
 }
 
+/* What an exported decoder does around its past: the last position by a slice whose place moves, sizes computed on the
+   host, views of what grows, results in place of operands, sizes known only after running. */
+TEST(much_depends_on_the_length)
+{
+    check_case(&(state_case){ "graph \"\"\ninput %0 \"x\" f32 [2,?n]\ninput %1 \"past\" f32 [2,?t]\n"
+                              "const %2 \"from\" i64 [1] ffffffffffffffff\n"
+                              "const %3 \"to\" i64 [1] ffffffffffffff7f\nconst %4 \"axes\" i64 [1] 0100000000000000\n"
+                              "const %5 \"two\" i64 [1] 0200000000000000\nconst %6 \"one\" i64 [] 0100000000000000\n"
+                              "const %7 \"zero\" i64 [] 0000000000000000\n"
+                              "node concat \"\" (%1, %0) -> (%8 \"present\" ? ?) {axis=1}\n"
+                              "node slice \"\" (%8, %2, %3, %4) -> (%9 \"last\" ? ?) {}\n"
+                              "node relu \"\" (%9) -> (%10 \"y\" ? ?) {}\n"
+                              "node shape \"\" (%8) -> (%11 \"sizes\" ? ?) {}\n"
+                              "node gather \"\" (%11, %4) -> (%12 \"t\" ? ?) {axis=0}\n"
+                              "node concat \"\" (%5, %12) -> (%13 \"back\" ? ?) {axis=0}\n"
+                              "node transpose \"\" (%8) -> (%14 \"turned\" ? ?) {perm=[1,0]}\n"
+                              "node tanh \"\" (%14) -> (%15 \"a\" ? ?) {}\n"
+                              "node neg \"\" (%15) -> (%16 \"b\" ? ?) {}\n"
+                              "node reshape \"\" (%16, %13) -> (%17 \"c\" ? ?) {}\n"
+                              "node sigmoid \"\" (%17) -> (%18 \"z\" ? ?) {}\n"
+                              "node reshape \"\" (%12, %25) -> (%19 \"count\" ? ?) {}\n"
+                              "const %25 \"scalar\" i64 [0]\n"
+                              "node range \"\" (%7, %19, %6) -> (%20 \"places\" ? ?) {}\n"
+                              "node cast \"\" (%20) -> (%21 \"p\" ? ?) {to=f32}\n"
+                              "node add \"\" (%18, %21) -> (%22 \"w\" ? ?) {}\n"
+                              "node nonzero \"\" (%10) -> (%23 \"where\" ? ?) {}\n"
+                              "node cast \"\" (%23) -> (%24 \"v\" ? ?) {to=f32}\n"
+                              "node add \"\" (%9, %9) -> (%26 \"u\" ? ?) {}\n"
+                              "output %8\noutput %22\noutput %10\noutput %26\noutput %24\nend\n",
+                              60, 1, { 0 }, { 1 }, 1, 2, 20, 40 });
+}
+
 /* Elements of the state decide a shape, so they must lie dense. */
 TEST(the_state_is_a_shape)
 {
