@@ -1,4 +1,4 @@
-/* What a step of a decoder with growing state costs beside its kernels: tied past, one token a step, at several lengths.
+/* What a step of a decoder with growing state costs beside its kernels: tied past, one token a step, several lengths.
      bench_state [--json] [MODEL [LENGTH...]]
    MODEL is a GPT-2 style decoder (input_ids, position_ids, attention_mask, past_i; logits, present_i). `kernels` is the
    time inside the nodes, from a session that profiles; `beside` is the rest of a step of one that does not. `by hand`
@@ -149,11 +149,13 @@ int main(int argc, char **argv)
     }
     bool ok = open_decoder(&tied, m, true, false) && open_decoder(&profiled, m, true, true) &&
               open_decoder(&by_hand, m, false, false);
-    if (ok && !json) printf("%8s %10s %10s %10s %10s %12s\n", "length", "step us", "kernels", "beside", "by hand", "allocations");
+    if (ok && !json)
+        printf("%8s %10s %10s %10s %10s %12s\n", "length", "step us", "kernels", "beside", "by hand", "allocations");
     for (int i = 0; i < count && ok; i++) {
         uint64_t allocations = 0, ignored;
         double kernels = 0, t = measure(&tied, lengths[i], NULL, &allocations);
-        double p = measure(&profiled, lengths[i], &kernels, &ignored), h = measure(&by_hand, lengths[i], NULL, &ignored);
+        double p = measure(&profiled, lengths[i], &kernels, &ignored);
+        double h = measure(&by_hand, lengths[i], NULL, &ignored);
         ok = t > 0 && p > 0 && h > 0;
         if (!ok) break;
         if (json)

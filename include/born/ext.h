@@ -55,8 +55,8 @@ typedef struct born_plan_call {
     int pack_operand;               /* from query, where that operand is constant; -1: none */
     uint32_t pack_form;
     size_t pack_bytes;
-    void *pack_to;                  /* prepare writes the packed operand here, reading one that may not be aligned to its
-                                       elements; NULL: nothing to pack, or packed already */
+    void *pack_to;                  /* prepare packs the operand, which may lie at any address, to here; NULL: nothing
+                                       to pack, or packed already */
 } born_plan_call;
 
 struct born_plan {

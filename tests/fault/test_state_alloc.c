@@ -95,7 +95,8 @@ static void every_failure(const tied_model *t)
         for (int at = 0; at < STEPS; at++) {
             born_status st = take_step(t, s, at, out, &err);
             for (int tries = 0; st != BORN_OK && tries < 3; tries++) { /* also where it fails once more */
-                CHECK_MSG(st == BORN_NOMEM && err.text[0], "failure %lld gave %s: %s", n, born_status_name(st), err.text);
+                CHECK_MSG(st == BORN_NOMEM && err.text[0], "failure %lld gave %s: %s", n, born_status_name(st),
+                          err.text);
                 if (tries) countdown = -1;
                 failures++;
                 st = take_step(t, s, at, out, &err);

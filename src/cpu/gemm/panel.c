@@ -21,11 +21,13 @@ size_t born__panel_bytes(int64_t k, int64_t n)
 static void pack_rows(const float *b, int64_t k, int64_t k_stride, int columns, float *dst)
 {
     if (columns == BORN_PANEL) {
-        for (int64_t i = 0; i < k; i++) memcpy(dst + i * BORN_PANEL, (const char *)(b + i * k_stride), BORN_PANEL * sizeof *dst);
+        for (int64_t i = 0; i < k; i++)
+            memcpy(dst + i * BORN_PANEL, (const char *)(b + i * k_stride), BORN_PANEL * sizeof *dst);
         return;
     }
     for (int64_t i = 0; i < k; i++)
-        for (int j = 0; j < BORN_PANEL; j++) dst[i * BORN_PANEL + j] = j < columns ? born__loose_float(b + i * k_stride + j) : 0;
+        for (int j = 0; j < BORN_PANEL; j++)
+            dst[i * BORN_PANEL + j] = j < columns ? born__loose_float(b + i * k_stride + j) : 0;
 }
 
 static void pack_columns(const float *b, int64_t k, int64_t k_stride, int64_t n_stride, int columns, float *dst)
