@@ -1,6 +1,9 @@
 /* State that is tied from run to run against the same model fed by hand: the same bits, whatever the graph does with
    the state. What fails leaves the state alone, reserved room is not allocated again, results outlive nothing. */
+#include <born/device.h>
+
 #include "graph_helpers.h"
+#include "waist/chain.h"
 
 enum { MAX_TIES = 3, MAX_VALUES = 6, MAX_ELEMENTS = 1 << 14 };
 
@@ -78,14 +81,16 @@ static bool same_array(const born_array *a, const born_array *b, const char *wha
     return CHECK_MSG(same, "%s differs at step %d", what, step);
 }
 
+static born_backend *backend; /* of the sessions that are opened; NULL: their own */
+
 static born_session *open_tied(born_model *m, const state_case *c, size_t max_bytes)
 {
     born_session *s = NULL;
     born_error err = { 0 };
     born_value_info from, to;
+    born_session_desc d = { .backend = backend, .threads = 1, .max_bytes = max_bytes };
 
-    if (!CHECK_OK(born_session_open(m, &(born_session_desc){ .threads = 1, .max_bytes = max_bytes }, &s, &err), &err))
-        return NULL;
+    if (!CHECK_OK(born_session_open(m, &d, &s, &err), &err)) return NULL;
     for (int k = 0; c && k < c->ties; k++) {
         CHECK(born_model_output(m, c->out[k], &from) == BORN_OK && born_model_input(m, c->in[k], &to) == BORN_OK);
         CHECK_OK(born_session_tie(s, from.name, to.name, &err), &err);
@@ -163,6 +168,26 @@ TEST(append_along_the_last_axis)
                               "node relu \"\" (%2) -> (%3 \"y\" ? ?) {}\n"
                               "output %3\noutput %2\nend\n",
                               60, 1, { 1 }, { 1 }, 0, 4, 20, 40 });
+}
+
+static born_status query_without_appends(born_backend *self, const born_call *call, born_query *q, born_error *err)
+{
+    born_status st = born__backend_query(self->below, call, q, err);
+
+    q->appends = false;
+    return st;
+}
+
+/* A backend whose kernels write all of a result: the state is then swapped. */
+TEST(backend_that_cannot_append)
+{
+    static const born_backend_ops ops = { .name = "writes all", .query = query_without_appends };
+
+    backend = born__link_new(&ops, BORN_RANK_FUSE, born_cpu(&(born_cpu_desc){ .threads = 1 }), 0);
+    REQUIRE(born_backend_error(backend)->status == BORN_OK);
+    check_case(&(state_case){ middle_axis, 40, 1, { 1 }, { 1 }, 1, 3, 20, 30 });
+    born_backend_close(&backend);
+    backend = NULL;
 }
 
 TEST(append_of_three_parts)
