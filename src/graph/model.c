@@ -69,8 +69,9 @@ born_status born__model_make(born_loaded *l, const char *format, const born_mode
     snprintf(m->producer, sizeof m->producer, "%s", l->producer);
     born_status st = born__graph_verify(m->graph, err);
     m->file_node_count = (int64_t)m->graph->node_count;
-    born_pass_ctx ctx = { .max_bytes = m->max_bytes / 2, .exact = desc->exact, .passes_off = desc->passes_off,
-                          .dump = desc->dump, .dump_user = desc->dump_user };
+    size_t copies_left = m->max_bytes;
+    born_pass_ctx ctx = { .max_bytes = m->max_bytes / 2, .copies_left = &copies_left, .exact = desc->exact,
+                          .passes_off = desc->passes_off, .dump = desc->dump, .dump_user = desc->dump_user };
     if (st == BORN_OK) st = keep_output_names(m, err);
     if (st == BORN_OK) st = born__graph_optimise(m->graph, &ctx, err);
     if (st != BORN_OK) {

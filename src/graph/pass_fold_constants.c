@@ -50,7 +50,7 @@ static bool settle(fold *f, born_vid v)
 
     if (!x->loose) return true;
     if (x->bytes > f->e->ctx->max_bytes || f->made_bytes > f->e->ctx->max_bytes - x->bytes) return false;
-    if (born__graph_settle(f->e->g, v, &ignored) != BORN_OK) return false;
+    if (born__graph_settle_within(f->e->g, f->e->ctx, v, &ignored) != BORN_OK) return false;
     f->made_bytes += x->bytes;
     f->seen[v].data = born__value_view(x).data;
     return true;

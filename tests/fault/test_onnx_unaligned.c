@@ -15,7 +15,7 @@ TEST(nothing_here) { SKIP("no temporary files, no maps"); }
 
 #include <unistd.h>
 
-enum { K = 160, N = 128, CHANNELS = 64, LAYERS = 8, WIDE = 1024 };
+enum { K = 160, N = 128, CHANNELS = 64, LAYERS = 12, WIDE = 768 };
 
 static float *numbers(size_t n)
 {
@@ -112,6 +112,27 @@ TEST(same_bits_at_every_address)
     free(c);
 }
 
+/* w must be copied to be handed out: not above max_bytes. */
+TEST(copies_are_counted)
+{
+    float *w = numbers(K * N), *c = numbers(CHANNELS * CHANNELS * 9);
+    int refused = 0;
+
+    for (int shift = 0; shift < 4; shift++) {
+        pbw file = every_use(shift, w, c);
+        born_model *m = NULL;
+        born_error err = { 0 };
+        born_status st = born_model_open_memory(file.p, file.n, &(born_model_desc){ .max_bytes = 1 << 16 }, &m, &err);
+        CHECK_MSG(st == BORN_OK || st == BORN_NOMEM, "shift %d gave %s", shift, err.text);
+        refused += st == BORN_NOMEM;
+        born_model_close(&m);
+        pbw_free(&file);
+    }
+    CHECK_MSG(refused >= 2, "only %d of 4 were refused", refused);
+    free(w);
+    free(c);
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -173,7 +194,7 @@ static bool write_layers(const char *path)
     return ok;
 }
 
-/* Eight weights of 4 MiB at changing addresses: beyond what is packed there is room for the one being packed. */
+/* Twelve weights of 2 MiB at changing addresses: beyond what is packed there is room for the one being packed. */
 TEST(packed_weights_are_not_copied)
 {
     static float x[WIDE];
