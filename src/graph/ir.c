@@ -116,6 +116,19 @@ born_status born__graph_const(born_graph *g, const char *name, size_t name_n, bo
     return BORN_OK;
 }
 
+born_status born__graph_settle(born_graph *g, born_vid v, born_error *err)
+{
+    if (v < 0 || !g->value[v].loose) return BORN_OK;
+    if (!born__grow((void **)&g->owned, &g->owned_cap, g->owned_count + 1, sizeof *g->owned)) return out_of_memory(err);
+    void *p = born__alloc(g->value[v].bytes);
+    if (!p) return out_of_memory(err);
+    memcpy(p, g->value[v].data, g->value[v].bytes);
+    g->owned[g->owned_count++] = p;
+    g->value[v].data = p;
+    g->value[v].loose = false;
+    return BORN_OK;
+}
+
 /* A deep copy of an attribute struct into the arena, driven by the rows. */
 static void *copy_attrs(born_arena *a, const born_attr_set *s, const void *attrs)
 {

@@ -1,6 +1,7 @@
 /* From a call of the row conv to a born_conv, its query and its packer. */
 #include "base/checked.h"
 #include "cpu/conv/conv.h"
+#include "cpu/gemm/panel.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/activation.h"
 #include "cpu/queries.h"
@@ -189,7 +190,7 @@ static void pack_panel(const born_conv *v, const float *w, int64_t columns, floa
                 const float *tap = w + kd * v->ws[0] + kh * v->ws[1] + kw * v->ws[2];
                 for (int64_t ch = 0; ch < v->cg; ch++, to += BORN_PANEL)
                     for (int64_t j = 0; j < BORN_PANEL; j++)
-                        to[j] = j < columns ? tap[j * v->wm + ch * v->wc] : 0;
+                        to[j] = j < columns ? born__loose_float(tap + j * v->wm + ch * v->wc) : 0;
             }
 }
 
