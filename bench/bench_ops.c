@@ -88,6 +88,8 @@ static const bench_case cases[] = {
     { "cast", "1M u8 f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_U8, BORN_F32 },
     { "cast", "1M bool f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_BOOL, BORN_F32 },
     { "cast", "1M f64 f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_F64, BORN_F32 },
+    { "matmul_integer", "128x768x3072 u8", { 128, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
+    { "matmul_integer", "1x768x3072 u8", { 1, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
     { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
@@ -145,7 +147,7 @@ static double work_of(const bench_case *b, const born_view *out)
     double n = (double)born__view_count(out);
 
     if (!strcmp(b->op, "conv")) return 2 * n * (double)(b->w[1] * b->w[2] * b->w[3]);
-    if (!strcmp(b->op, "matmul")) return 2 * n * (double)b->w[0];
+    if (!strcmp(b->op, "matmul") || !strcmp(b->op, "matmul_integer")) return 2 * n * (double)b->w[0];
     return 0;
 }
 

@@ -595,6 +595,66 @@ static void make_qconv(kcase *k, born_dtype t)
     if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
 }
 
+/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each matrix. */
+static born_view some_param(kcase *k, born_dtype t, int rank, const int64_t *dim, bool left)
+{
+    int64_t d[8], n = left ? dim[rank - 2] : dim[rank - 1];
+
+    if (case_chance(k, 40)) return case_view(k, t, 0, NULL, 0);
+    if (case_chance(k, 50)) return case_view(k, t, 1, &n, -1);
+    memcpy(d, dim, (size_t)rank * sizeof *d);
+    d[left ? rank - 1 : rank - 2] = 1;
+    return case_view(k, t, rank, d, -1);
+}
+
+/* matmul_integer a b az bz; qlinear_matmul a as az b bs bz ys yz; matmul_integer_to_float a b as bs az bz bias */
+static void make_qmm(kcase *k, born_dtype t)
+{
+    uint16_t op = k->call.op->id;
+    int lead = case_chance(k, 50) ? 0 : (int)case_in(k, 1, 2), lb = case_chance(k, 50) ? lead : 0;
+    int64_t da[8], db[8], m = case_in(k, 1, 30), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
+    born_dtype bt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    if (case_chance(k, 10)) kk = case_in(k, 1000, 2100);
+    for (int i = 0; i < lead; i++) {
+        da[i] = case_in(k, 1, 3);
+        if (lb) db[i] = case_chance(k, 30) ? 1 : da[i];
+    }
+    da[lead] = m;
+    da[lead + 1] = db[lb] = kk;
+    db[lb + 1] = n;
+    born_view a = case_view(k, t, lead + 2, da, case_chance(k, 60) ? 0 : -1), b = case_view(k, bt, lb + 2, db, -1);
+    born_view az = some_param(k, t, lead + 2, da, true), bz = some_param(k, bt, lb + 2, db, false);
+    born_view as = some_param(k, BORN_F32, lead + 2, da, true), bs = some_param(k, BORN_F32, lb + 2, db, false);
+    if (case_chance(k, 5)) {
+        a = case_view(k, t, 1, &kk, -1);
+        az = case_view(k, t, 0, NULL, 0);
+        as = case_view(k, BORN_F32, 0, NULL, 0);
+    }
+    add(k, a);
+    if (op == BORN_OP_QLINEAR_MATMUL) {
+        add(k, as);
+        add(k, az);
+        add(k, b);
+        add(k, bs);
+        add(k, bz);
+        add(k, one_value(k, BORN_F32, 0.3 * sqrt((double)kk)));
+        add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
+        return;
+    }
+    add(k, b);
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT) {
+        add(k, as);
+        add(k, bs);
+    }
+    if (case_chance(k, 80)) {
+        add(k, case_chance(k, 80) ? az : (born_view){ 0 });
+        if (case_chance(k, 80)) add(k, bz);
+    }
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT && k->call.in_count == 6 && case_chance(k, 60))
+        add(k, case_view(k, BORN_F32, 1, &n, -1));
+}
+
 typedef struct generator {
     uint16_t op;
     void (*make)(kcase *k, born_dtype t);
@@ -613,6 +673,9 @@ static const generator generators[] = {
     { BORN_OP_BATCH_NORM, make_batch_norm },
     { BORN_OP_QLINEAR_CONV, make_qconv },
     { BORN_OP_CONV_INTEGER, make_qconv },
+    { BORN_OP_MATMUL_INTEGER, make_qmm },
+    { BORN_OP_QLINEAR_MATMUL, make_qmm },
+    { BORN_OP_MATMUL_INTEGER_TO_FLOAT, make_qmm },
     { BORN_OP_REDUCE_SUM, make_reduce },
     { BORN_OP_REDUCE_MEAN, make_reduce },
     { BORN_OP_REDUCE_MAX, make_reduce },
