@@ -90,6 +90,7 @@ static const bench_case cases[] = {
     { "cast", "1M f64 f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_F64, BORN_F32 },
     { "matmul_integer", "128x768x3072 u8", { 128, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
     { "matmul_integer", "1x768x3072 u8", { 1, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
+    { "dynamic_quantize_linear", "1M", { 1048576 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
     { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
     { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },

@@ -655,6 +655,31 @@ static void make_qmm(kcase *k, born_dtype t)
         add(k, case_view(k, BORN_F32, 1, &n, -1));
 }
 
+/* quantize_linear, dequantize_linear */
+static void make_qpoint(kcase *k, born_dtype t)
+{
+    born_quantize_attrs *a = (born_quantize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4), axis = (int)case_in(k, 0, rank - 1);
+    int64_t dim[8];
+    bool to_ints = t == BORN_F32, each = case_chance(k, 60);
+    born_dtype ints = !to_ints ? t : case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    dims(k, rank, 9, dim);
+    if (dim[axis] == 0) dim[axis] = 1;
+    a->axis = case_chance(k, 50) ? axis : axis - rank;
+    add(k, case_view(k, t, rank, dim, -1));
+    add(k, case_view(k, BORN_F32, each, &dim[axis], -1));
+    if (case_chance(k, 80)) add(k, case_view(k, ints, each, &dim[axis], -1));
+    else if (to_ints) a->output_dtype = ints;
+}
+
+static void make_qdynamic(kcase *k, born_dtype t)
+{
+    int64_t dim[2] = { case_in(k, 1, 30), case_in(k, 1, 200) };
+
+    add(k, case_view(k, t, 2, dim, 0));
+}
+
 typedef struct generator {
     uint16_t op;
     void (*make)(kcase *k, born_dtype t);
@@ -676,6 +701,9 @@ static const generator generators[] = {
     { BORN_OP_MATMUL_INTEGER, make_qmm },
     { BORN_OP_QLINEAR_MATMUL, make_qmm },
     { BORN_OP_MATMUL_INTEGER_TO_FLOAT, make_qmm },
+    { BORN_OP_QUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },
     { BORN_OP_REDUCE_SUM, make_reduce },
     { BORN_OP_REDUCE_MEAN, make_reduce },
     { BORN_OP_REDUCE_MAX, make_reduce },
