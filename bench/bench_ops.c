@@ -91,6 +91,8 @@ static const bench_case cases[] = {
     { "matmul_integer", "128x768x3072 u8", { 128, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
     { "matmul_integer", "1x768x3072 u8", { 1, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
     { "dynamic_quantize_linear", "1M", { 1048576 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
+    { "attention", "12 heads 512x64", { 1, 12, 512, 64 }, { 1, 12, 512, 64 }, 0, 0, 0, 0, 0 },
+    { "attention", "decode 32 heads 2048x128", { 1, 32, 1, 128 }, { 1, 32, 2048, 128 }, 0, 0, 0, 0, 0 },
     { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
     { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
@@ -147,6 +149,7 @@ static double work_of(const bench_case *b, const born_view *out)
 {
     double n = (double)born__view_count(out);
 
+    if (!strcmp(b->op, "attention")) return 4 * n * (double)b->w[2];
     if (!strcmp(b->op, "conv")) return 2 * n * (double)(b->w[1] * b->w[2] * b->w[3]);
     if (!strcmp(b->op, "matmul") || !strcmp(b->op, "matmul_integer")) return 2 * n * (double)b->w[0];
     return 0;
@@ -166,9 +169,10 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
     bool shares;
     const born_op *op = born__op_find(b->op, strlen(b->op));
 
-    bool masked = !strcmp(b->op, "where");
-    if (!op || !make_view(&in[0], masked ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
+    bool attention = !strcmp(b->op, "attention"), masked = !strcmp(b->op, "where") || attention; /* x, w and w */
+    if (!op || !make_view(&in[0], masked && !attention ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
         return -1;
+    for (int i = 0; attention && i < 2; i++) born__view_row_major(&in[i]);
     if (masked) in[2] = in[1];
     if (op->attrs) born__attrs_default(op->attrs, attrs.bytes);
     set_attrs(b, &attrs, lists);
@@ -184,7 +188,7 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
         return -1;
     }
     born__view_row_major(&out[0]);  /* a view op is made to move its elements */
-    if (out[0].rank == 4 && strcmp(b->op, "copy") != 0) born__view_channels_last(&out[0]);
+    if (out[0].rank == 4 && strcmp(b->op, "copy") != 0 && !attention) born__view_channels_last(&out[0]);
     out[0].data = born__alloc((size_t)born__view_bytes(&out[0]));
     const born_kernel *k = reference ? NULL : born__kernel_pick(&c, &q);
     void *pack = NULL;
