@@ -93,6 +93,8 @@ static const bench_case cases[] = {
     { "dynamic_quantize_linear", "1M", { 1048576 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
     { "attention", "12 heads 512x64", { 1, 12, 512, 64 }, { 1, 12, 512, 64 }, 0, 0, 0, 0, 0 },
     { "attention", "decode 32 heads 2048x128", { 1, 32, 1, 128 }, { 1, 32, 2048, 128 }, 0, 0, 0, 0, 0 },
+    { "conv_transpose", "2x2 s2 256-128", { 1, 256, 28, 28 }, { 256, 128, 2, 2 }, 2, 0, 1, 0, 0 },
+    { "conv_transpose", "4x4 s2 128-64", { 1, 128, 32, 32 }, { 128, 64, 4, 4 }, 2, 1, 1, 0, 0 },
     { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
     { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
@@ -137,6 +139,11 @@ static void set_attrs(const bench_case *b, attrs_block *a, const int64_t lists[]
         c->strides = (born_ints){ lists[0], 2 };
         c->pads = (born_ints){ lists[1], 4 };
         c->group = b->group;
+    } else if (!strcmp(b->op, "conv_transpose")) {
+        born_conv_transpose_attrs *c = (born_conv_transpose_attrs *)(void *)a->bytes;
+        c->strides = (born_ints){ lists[0], 2 };
+        c->pads = (born_ints){ lists[1], 4 };
+        c->group = b->group;
     } else if (!strcmp(b->op, "max_pool")) {
         born_max_pool_attrs *p = (born_max_pool_attrs *)(void *)a->bytes;
         p->kernel_shape = (born_ints){ lists[2], 2 };
@@ -150,6 +157,8 @@ static double work_of(const bench_case *b, const born_view *out)
     double n = (double)born__view_count(out);
 
     if (!strcmp(b->op, "attention")) return 4 * n * (double)b->w[2];
+    if (!strcmp(b->op, "conv_transpose"))
+        return 2 * n * (double)(b->w[0] * b->w[2] * b->w[3]) / (double)(b->stride * b->stride);
     if (!strcmp(b->op, "conv")) return 2 * n * (double)(b->w[1] * b->w[2] * b->w[3]);
     if (!strcmp(b->op, "matmul") || !strcmp(b->op, "matmul_integer")) return 2 * n * (double)b->w[0];
     return 0;
@@ -182,7 +191,7 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
                     .out_count = 1,
                     .in = in,
                     .out = out };
-    if (c.in_count == 2 && (!strcmp(b->op, "conv"))) born__view_row_major(&in[1]);
+    if (c.in_count == 2 && !strncmp(b->op, "conv", 4)) born__view_row_major(&in[1]);
     if (born__op_infer(op, c.attrs, in, c.in_count, out, 1, &shares, &err) != BORN_OK) {
         fprintf(stderr, "%s: %s\n", b->name, err.text);
         return -1;

@@ -22,6 +22,7 @@ bool born__query_qmm(const born_call *c, born_query *q);
 void born__pack_qmm(const born_call *c, void *dst);
 bool born__query_qpoint(const born_call *c, born_query *q);
 bool born__query_qdynamic(const born_call *c, born_query *q);
+bool born__query_conv_transpose(const born_call *c, born_query *q);
 bool born__query_attention(const born_call *c, born_query *q);
 bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);

@@ -18,7 +18,7 @@ typedef struct item {
     born_attn_row row[ROWS];
     float score[ROWS][UNIT];            /* then weights */
     float product[ROWS][WIDEST];
-    float panel[BORN_TILE_N][WIDEST * 16];
+    float panel[BORN_TILE_N * WIDEST * 16]; /* each D * 16 numbers */
     float tail[UNIT][16];               /* the last columns of values where they are not 16 */
     uint64_t on[ROWS][WORDS];           /* keys of the unit that the row sees */
     float top[ROWS], sum[ROWS];         /* of this unit */
@@ -35,6 +35,7 @@ static void turn_keys(const item *t, int64_t j, float *to)
 {
     const born_attn *a = t->a;
     const float *k[16];
+    const int64_t ahead = 32 * a->k.t; /* the panel after the next: keys are far apart for a prefetcher */
 
     for (int i = 0; i < 16; i++) { /* behind the last key: any key */
         int64_t at = j + i < a->T ? j + i : a->T - 1;
@@ -43,7 +44,10 @@ static void turn_keys(const item *t, int64_t j, float *to)
     for (int64_t d = 0; d < a->D; d += 16) {
         v16 r[16];
         int64_t n = a->D - d < 16 ? a->D - d : 16;
-        for (int i = 0; i < 16; i++) r[i] = n == 16 ? v_load(k[i] + d) : v_load_n(k[i] + d, n);
+        for (int i = 0; i < 16; i++) {
+            r[i] = n == 16 ? v_load(k[i] + d) : v_load_n(k[i] + d, n);
+            __builtin_prefetch((const void *)((uintptr_t)(k[i] + d) + (uintptr_t)ahead));
+        }
         v_transpose(r);
         for (int i = 0; i < n; i++) v_store(to + (d + i) * 16, r[i]);
     }
@@ -54,12 +58,13 @@ static void score_panels(item *t, int64_t base, int from, int to)
 {
     const born_attn *a = t->a;
     const born_run run = { 0, 0, a->D };
+    const int64_t size = a->D * 16;
 
     for (int p = from; p < to; p += BORN_TILE_N) {
         int n = to - p < BORN_TILE_N ? to - p : BORN_TILE_N;
-        for (int i = 0; i < n; i++) turn_keys(t, base + (p + i) * 16, t->panel[i]);
+        for (int i = 0; i < n; i++) turn_keys(t, base + (p + i) * 16, t->panel + i * size);
         for (int64_t r0 = 0; r0 < t->count; r0 += BORN_TILE_M) {
-            born_tile tile = { .b = t->panel[0], .b_panel = WIDEST * 16, .b_step = 16, .run = &run, .run_count = 1 };
+            born_tile tile = { .b_panel = size, .b_step = 16, .run = &run, .run_count = 1 };
             tile.m = (int)(t->count - r0 < BORN_TILE_M ? t->count - r0 : BORN_TILE_M);
             for (int r = 0; r < tile.m; r++) {
                 const born_attn_row *row = &t->row[r0 + r];
@@ -69,7 +74,7 @@ static void score_panels(item *t, int64_t base, int from, int to)
             for (int at = 0; at < n;) {
                 int wide = BORN_K(tilewidth_f32)(tile.m);
                 tile.np = n - at < wide ? n - at : wide;
-                tile.b = t->panel[at];
+                tile.b = t->panel + at * size;
                 BORN_K(tile_f32)(&tile);
                 at += tile.np;
                 for (int r = 0; r < tile.m; r++) tile.c[r] += tile.np * 16;
