@@ -95,6 +95,8 @@ static const bench_case cases[] = {
     { "attention", "decode 32 heads 2048x128", { 1, 32, 1, 128 }, { 1, 32, 2048, 128 }, 0, 0, 0, 0, 0 },
     { "conv_transpose", "2x2 s2 256-128", { 1, 256, 28, 28 }, { 256, 128, 2, 2 }, 2, 0, 1, 0, 0 },
     { "conv_transpose", "4x4 s2 128-64", { 1, 128, 32, 32 }, { 128, 64, 4, 4 }, 2, 1, 1, 0, 0 },
+    { "arg_max", "128x32000", { 128, 32000 }, { 0 }, 0, 0, 0, 0, 0 },
+    { "resize", "linear 64x56x56 x2", { 1, 64, 56, 56 }, { 4 }, 0, 0, 0, 0, 0 },
     { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
     { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
     { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
@@ -132,7 +134,11 @@ static bool make_view(born_view *v, born_dtype t, const int64_t *dim)
 
 static void set_attrs(const bench_case *b, attrs_block *a, const int64_t lists[][4])
 {
-    if (!strcmp(b->op, "cast")) {
+    if (!strcmp(b->op, "arg_max")) {
+        ((born_arg_reduce_attrs *)(void *)a->bytes)->axis = -1;
+    } else if (!strcmp(b->op, "resize")) {
+        ((born_resize_attrs *)(void *)a->bytes)->mode = 1;
+    } else if (!strcmp(b->op, "cast")) {
         ((born_cast_attrs *)(void *)a->bytes)->to = b->to;
     } else if (!strcmp(b->op, "conv")) {
         born_conv_attrs *c = (born_conv_attrs *)(void *)a->bytes;
@@ -181,8 +187,15 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
     bool attention = !strcmp(b->op, "attention"), masked = !strcmp(b->op, "where") || attention; /* x, w and w */
     if (!op || !make_view(&in[0], masked && !attention ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
         return -1;
+    if (!strcmp(b->op, "resize")) { /* x, no region, scales */
+        masked = true;
+        in[2] = in[1];
+        in[1] = (born_view){ 0 };
+        for (int i = 0; i < 4; i++) ((float *)(void *)in[2].data)[i] = i < 2 ? 1 : 2;
+    } else if (masked) {
+        in[2] = in[1];
+    }
     for (int i = 0; attention && i < 2; i++) born__view_row_major(&in[i]);
-    if (masked) in[2] = in[1];
     if (op->attrs) born__attrs_default(op->attrs, attrs.bytes);
     set_attrs(b, &attrs, lists);
     born_call c = { .op = op,
@@ -223,7 +236,7 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
     born__free(x.scratch);
     born__free(pack);
     born__free(in[0].data);
-    if (b->w[0]) born__free(in[1].data);
+    if (b->w[0]) born__free(in[1].data ? in[1].data : in[2].data);
     born__free(out[0].data);
     return best;
 }

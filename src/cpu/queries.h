@@ -23,6 +23,8 @@ void born__pack_qmm(const born_call *c, void *dst);
 bool born__query_qpoint(const born_call *c, born_query *q);
 bool born__query_qdynamic(const born_call *c, born_query *q);
 bool born__query_conv_transpose(const born_call *c, born_query *q);
+bool born__query_arg(const born_call *c, born_query *q);
+bool born__query_resize(const born_call *c, born_query *q);
 bool born__query_attention(const born_call *c, born_query *q);
 bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);

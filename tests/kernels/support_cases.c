@@ -718,6 +718,40 @@ static void make_qdynamic(kcase *k, born_dtype t)
     add(k, case_view(k, t, 2, dim, 0));
 }
 
+static void make_arg(kcase *k, born_dtype t)
+{
+    born_arg_reduce_attrs *a = (born_arg_reduce_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4);
+    int64_t dim[8];
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == rank - 1 ? 200 : 6);
+    a->axis = case_chance(k, 40) ? -1 : rank - 1;
+    a->drop_dims = case_chance(k, 50);
+    a->select_last_index = case_chance(k, 50);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 80) ? 0 : -1));
+    float *p = (float *)(void *)k->in[0].data; /* and several extremes in the first row */
+    for (int i = 0; i < 4 && case_chance(k, 60); i++)
+        p[k->in[0].stride[rank - 1] * case_in(k, 0, dim[rank - 1] - 1)] = i % 2 ? -40 : 40;
+}
+
+static void make_resize(kcase *k, born_dtype t)
+{
+    born_resize_attrs *a = (born_resize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 3, 4);
+    int64_t dim[4] = { case_in(k, 1, 2), case_in(k, 1, 40) }, n = rank;
+
+    for (int i = 2; i < rank; i++) dim[i] = case_in(k, 1, 20);
+    a->mode = (int)case_in(k, 1, 2);
+    a->coordinate_mode = (int)case_in(k, 0, 4);
+    a->antialias = case_chance(k, 20);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 50) ? 1 : -1));
+    add(k, (born_view){ 0 });
+    born_view scales = case_view(k, BORN_F32, 1, &n, 0);
+    for (int i = 0; i < rank; i++)
+        ((float *)(void *)scales.data)[i] = i < 2 && case_chance(k, 90) ? 1 : (float)case_in(k, 10, 60) / 20;
+    add(k, scales);
+}
+
 typedef struct generator {
     uint16_t op;
     void (*make)(kcase *k, born_dtype t);
@@ -725,6 +759,9 @@ typedef struct generator {
 static const generator generators[] = {
     { BORN_OP_WHERE, make_where },
     { BORN_OP_FUSED, make_fused },
+    { BORN_OP_ARG_MAX, make_arg },
+    { BORN_OP_ARG_MIN, make_arg },
+    { BORN_OP_RESIZE, make_resize },
     { BORN_OP_CAST, make_cast },
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
