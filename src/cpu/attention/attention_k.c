@@ -10,6 +10,9 @@
 #include "cpu/attention/attention.h"
 #include "cpu/gemm/tile.h"
 
+/* Keeps the code of rare or long steps in one place: copies of them would not fit the first cache. */
+#define APART __attribute__((noinline))
+
 enum { ROWS = 32, UNIT = BORN_ATTN_UNIT, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
 
 typedef struct item {
@@ -31,7 +34,7 @@ static const char *key_at(const item *t, const born_attn_side *now, const born_a
 }
 
 /* 16 keys from j on as a panel: number d of key i at to[16 * d + i]. */
-static void turn_keys(const item *t, int64_t j, float *to)
+static APART void turn_keys(const item *t, int64_t j, float *to)
 {
     const born_attn *a = t->a;
     const float *k[16];
@@ -84,7 +87,7 @@ static void score_panels(item *t, int64_t base, int from, int to)
 }
 
 /* 16 numbers of a mask row from key j on, n of them there. */
-static v16 mask_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
+static APART v16 mask_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
 {
     const char *p = born__attn_at(s, r->b, r->h, r->i) + j * s->d;
     float t[16] = { 0 };
@@ -94,7 +97,7 @@ static v16 mask_at(const born_attn_side *s, const born_attn_row *r, int64_t j, i
     return v_load(t);
 }
 
-static m16 allowed_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
+static APART m16 allowed_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
 {
     const uint8_t *p = (const uint8_t *)born__attn_at(s, r->b, r->h, r->i) + j * s->d;
     uint8_t t[16] = { 0 };
@@ -105,7 +108,7 @@ static m16 allowed_at(const born_attn_side *s, const born_attn_row *r, int64_t j
 }
 
 /* Adds `fill` to those of 16 scores whose keys are to be filled. */
-static v16 filled(const born_attn_row *r, v16 s, int64_t j, int64_t n)
+static APART v16 filled(const born_attn_row *r, v16 s, int64_t j, int64_t n)
 {
     const born_attn *a = r->a;
     float t[16];
@@ -187,7 +190,7 @@ static bool weigh(item *t, int r, int64_t base, int from, int to)
 /* ---- weights times values -------------------------------------------------------------------------------------- */
 
 /* Goes on with the chains of rows who[0..m) over keys [from, to) of the unit; first: from +0. */
-static void multiply(item *t, const int *who, int m, int64_t base, int64_t from, int64_t to, bool first)
+static APART void multiply(item *t, const int *who, int m, int64_t base, int64_t from, int64_t to, bool first)
 {
     const born_attn *a = t->a;
     int64_t whole = a->Dv / 16, cut = a->past - base;
@@ -228,7 +231,7 @@ static int64_t find(const uint64_t *on, int64_t at, bool value)
 }
 
 /* One row over those of its keys that lie in [from, to). */
-static void multiply_own(item *t, int r, int64_t base, int64_t from, int64_t to, bool *first)
+static APART void multiply_own(item *t, int r, int64_t base, int64_t from, int64_t to, bool *first)
 {
     for (int64_t s = find(t->on[r], from, true); s < to;) {
         int64_t e = find(t->on[r], s, false);
