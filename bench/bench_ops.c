@@ -88,6 +88,22 @@ static const bench_case cases[] = {
     { "cast", "1M u8 f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_U8, BORN_F32 },
     { "cast", "1M bool f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_BOOL, BORN_F32 },
     { "cast", "1M f64 f32", { 1048576 }, { 0 }, 0, 0, 0, BORN_F64, BORN_F32 },
+    { "matmul_integer", "128x768x3072 u8", { 128, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
+    { "matmul_integer", "1x768x3072 u8", { 1, 768 }, { 768, 3072 }, 0, 0, 0, BORN_U8, 0 },
+    { "dynamic_quantize_linear", "1M", { 1048576 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
+    { "attention", "12 heads 512x64", { 1, 12, 512, 64 }, { 1, 12, 512, 64 }, 0, 0, 0, 0, 0 },
+    { "attention", "decode 32 heads 2048x128", { 1, 32, 1, 128 }, { 1, 32, 2048, 128 }, 0, 0, 0, 0, 0 },
+    { "conv_transpose", "2x2 s2 256-128", { 1, 256, 28, 28 }, { 256, 128, 2, 2 }, 2, 0, 1, 0, 0 },
+    { "conv_transpose", "4x4 s2 128-64", { 1, 128, 32, 32 }, { 128, 64, 4, 4 }, 2, 1, 1, 0, 0 },
+    { "arg_max", "128x32000", { 128, 32000 }, { 0 }, 0, 0, 0, 0, 0 },
+    { "resize", "linear 64x56x56 x2", { 1, 64, 56, 56 }, { 4 }, 0, 0, 0, 0, 0 },
+    { "transpose", "1024x1024 u8", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_U8, 0 },
+    { "transpose", "1024x1024 f16", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F16, 0 },
+    { "transpose", "1024x1024 f32", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
+    { "transpose", "1024x1024 f64", { 1024, 1024 }, { 0 }, 0, 0, 0, BORN_F64, 0 },
+    { "transpose", "1000x777 f32", { 1000, 777 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
+    { "copy", "64x56x56 turned f32", { 1, 64, 56, 56 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
+    { "copy", "3x224x224 turned f32", { 1, 3, 224, 224 }, { 0 }, 0, 0, 0, BORN_F32, 0 },
     { "max_pool", "resnet 3x3 s2", { 1, 64, 112, 112 }, { 0 }, 2, 1, 3, 0, 0 },
     { "global_average_pool", "2048x7x7", { 1, 2048, 7, 7 }, { 0 }, 0, 0, 0, 0, 0 },
 };
@@ -118,10 +134,19 @@ static bool make_view(born_view *v, born_dtype t, const int64_t *dim)
 
 static void set_attrs(const bench_case *b, attrs_block *a, const int64_t lists[][4])
 {
-    if (!strcmp(b->op, "cast")) {
+    if (!strcmp(b->op, "arg_max")) {
+        ((born_arg_reduce_attrs *)(void *)a->bytes)->axis = -1;
+    } else if (!strcmp(b->op, "resize")) {
+        ((born_resize_attrs *)(void *)a->bytes)->mode = 1;
+    } else if (!strcmp(b->op, "cast")) {
         ((born_cast_attrs *)(void *)a->bytes)->to = b->to;
     } else if (!strcmp(b->op, "conv")) {
         born_conv_attrs *c = (born_conv_attrs *)(void *)a->bytes;
+        c->strides = (born_ints){ lists[0], 2 };
+        c->pads = (born_ints){ lists[1], 4 };
+        c->group = b->group;
+    } else if (!strcmp(b->op, "conv_transpose")) {
+        born_conv_transpose_attrs *c = (born_conv_transpose_attrs *)(void *)a->bytes;
         c->strides = (born_ints){ lists[0], 2 };
         c->pads = (born_ints){ lists[1], 4 };
         c->group = b->group;
@@ -137,8 +162,11 @@ static double work_of(const bench_case *b, const born_view *out)
 {
     double n = (double)born__view_count(out);
 
+    if (!strcmp(b->op, "attention")) return 4 * n * (double)b->w[2];
+    if (!strcmp(b->op, "conv_transpose"))
+        return 2 * n * (double)(b->w[0] * b->w[2] * b->w[3]) / (double)(b->stride * b->stride);
     if (!strcmp(b->op, "conv")) return 2 * n * (double)(b->w[1] * b->w[2] * b->w[3]);
-    if (!strcmp(b->op, "matmul")) return 2 * n * (double)b->w[0];
+    if (!strcmp(b->op, "matmul") || !strcmp(b->op, "matmul_integer")) return 2 * n * (double)b->w[0];
     return 0;
 }
 
@@ -156,10 +184,19 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
     bool shares;
     const born_op *op = born__op_find(b->op, strlen(b->op));
 
-    bool masked = !strcmp(b->op, "where");
-    if (!op || !make_view(&in[0], masked ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
+    bool attention = !strcmp(b->op, "attention");
+    bool masked = !strcmp(b->op, "where") || attention; /* operands x, w and w */
+    if (!op || !make_view(&in[0], masked && !attention ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
         return -1;
-    if (masked) in[2] = in[1];
+    for (int i = 0; attention && i < 2; i++) born__view_row_major(&in[i]);
+    if (!strcmp(b->op, "resize")) { /* x, no region, scales */
+        masked = true;
+        in[2] = in[1];
+        in[1] = (born_view){ 0 };
+        for (int i = 0; i < 4; i++) ((float *)(void *)in[2].data)[i] = i < 2 ? 1 : 2;
+    } else if (masked) {
+        in[2] = in[1];
+    }
     if (op->attrs) born__attrs_default(op->attrs, attrs.bytes);
     set_attrs(b, &attrs, lists);
     born_call c = { .op = op,
@@ -168,12 +205,13 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
                     .out_count = 1,
                     .in = in,
                     .out = out };
-    if (c.in_count == 2 && (!strcmp(b->op, "conv"))) born__view_row_major(&in[1]);
+    if (c.in_count == 2 && !strncmp(b->op, "conv", 4)) born__view_row_major(&in[1]);
     if (born__op_infer(op, c.attrs, in, c.in_count, out, 1, &shares, &err) != BORN_OK) {
         fprintf(stderr, "%s: %s\n", b->name, err.text);
         return -1;
     }
-    if (out[0].rank == 4) born__view_channels_last(&out[0]);
+    born__view_row_major(&out[0]);  /* a view op is made to move its elements */
+    if (out[0].rank == 4 && strcmp(b->op, "copy") != 0 && !attention) born__view_channels_last(&out[0]);
     out[0].data = born__alloc((size_t)born__view_bytes(&out[0]));
     const born_kernel *k = reference ? NULL : born__kernel_pick(&c, &q);
     void *pack = NULL;
@@ -199,7 +237,7 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
     born__free(x.scratch);
     born__free(pack);
     born__free(in[0].data);
-    if (b->w[0]) born__free(in[1].data);
+    if (b->w[0]) born__free(in[1].data ? in[1].data : in[2].data);
     born__free(out[0].data);
     return best;
 }

@@ -351,6 +351,44 @@ static void make_conv(kcase *k, born_dtype t)
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
 }
 
+static void make_conv_transpose(kcase *k, born_dtype t)
+{
+    born_conv_transpose_attrs *a = (born_conv_transpose_attrs *)(void *)k->attrs;
+    int s = (int)case_in(k, 1, 3), layout = case_chance(k, 60) ? 1 : -1;
+    int64_t groups = case_chance(k, 60) ? 1 : case_in(k, 2, 5), cg = case_in(k, 1, 20), mg = case_in(k, 1, 70);
+    int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3], more[3];
+
+    if (case_chance(k, 10)) cg = case_in(k, 60, 300);
+    x[0] = y[0] = case_in(k, 1, 2);
+    x[1] = w[0] = groups * cg;
+    w[1] = mg;
+    y[1] = groups * mg;
+    for (int i = 0; i < s; i++) {
+        kernel[i] = w[2 + i] = case_in(k, 1, s == 3 ? 3 : 5);
+        dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = case_in(k, 1, 3);
+        more[i] = case_in(k, 0, stride[i] - 1);
+        x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
+        int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];
+        pads[i] = case_in(k, 0, full > 4 ? 2 : 0);
+        pads[s + i] = case_in(k, 0, full > 4 ? 1 : 0);
+        y[2 + i] = full - pads[i] - pads[s + i];
+    }
+    a->group = groups;
+    a->strides = case_ints(k, s, stride);
+    a->dilations = case_ints(k, s, dil);
+    a->pads = case_ints(k, 2 * s, pads);
+    a->output_padding = case_ints(k, s, more);
+    a->activation = some_activation(k);
+    a->alpha = 0.1;
+    a->beta = 1.5;
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, w, 0));
+    bool bias = case_chance(k, 60), residual = case_chance(k, 30);
+    if (bias || residual) add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
+    if (residual) add(k, case_view(k, t, 2 + s, y, layout));
+}
+
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
 static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
 {
@@ -595,6 +633,125 @@ static void make_qconv(kcase *k, born_dtype t)
     if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
 }
 
+/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each matrix. */
+static born_view some_param(kcase *k, born_dtype t, int rank, const int64_t *dim, bool left)
+{
+    int64_t d[8], n = left ? dim[rank - 2] : dim[rank - 1];
+
+    if (case_chance(k, 40)) return case_view(k, t, 0, NULL, 0);
+    if (case_chance(k, 50)) return case_view(k, t, 1, &n, -1);
+    memcpy(d, dim, (size_t)rank * sizeof *d);
+    d[left ? rank - 1 : rank - 2] = 1;
+    return case_view(k, t, rank, d, -1);
+}
+
+/* matmul_integer a b az bz; qlinear_matmul a as az b bs bz ys yz; matmul_integer_to_float a b as bs az bz bias */
+static void make_qmm(kcase *k, born_dtype t)
+{
+    uint16_t op = k->call.op->id;
+    int lead = case_chance(k, 50) ? 0 : (int)case_in(k, 1, 2), lb = case_chance(k, 50) ? lead : 0;
+    int64_t da[8], db[8], m = case_in(k, 1, 30), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
+    born_dtype bt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    if (case_chance(k, 10)) kk = case_in(k, 1000, 2100);
+    for (int i = 0; i < lead; i++) {
+        da[i] = case_in(k, 1, 3);
+        if (lb) db[i] = case_chance(k, 30) ? 1 : da[i];
+    }
+    da[lead] = m;
+    da[lead + 1] = db[lb] = kk;
+    db[lb + 1] = n;
+    born_view a = case_view(k, t, lead + 2, da, case_chance(k, 60) ? 0 : -1), b = case_view(k, bt, lb + 2, db, -1);
+    born_view az = some_param(k, t, lead + 2, da, true), bz = some_param(k, bt, lb + 2, db, false);
+    born_view as = some_param(k, BORN_F32, lead + 2, da, true), bs = some_param(k, BORN_F32, lb + 2, db, false);
+    if (case_chance(k, 5)) {
+        a = case_view(k, t, 1, &kk, -1);
+        az = case_view(k, t, 0, NULL, 0);
+        as = case_view(k, BORN_F32, 0, NULL, 0);
+    }
+    add(k, a);
+    if (op == BORN_OP_QLINEAR_MATMUL) {
+        add(k, as);
+        add(k, az);
+        add(k, b);
+        add(k, bs);
+        add(k, bz);
+        add(k, one_value(k, BORN_F32, 0.3 * sqrt((double)kk)));
+        add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
+        return;
+    }
+    add(k, b);
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT) {
+        add(k, as);
+        add(k, bs);
+    }
+    if (case_chance(k, 80)) {
+        add(k, case_chance(k, 80) ? az : (born_view){ 0 });
+        if (case_chance(k, 80)) add(k, bz);
+    }
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT && k->call.in_count == 6 && case_chance(k, 60))
+        add(k, case_view(k, BORN_F32, 1, &n, -1));
+}
+
+/* quantize_linear, dequantize_linear */
+static void make_qpoint(kcase *k, born_dtype t)
+{
+    born_quantize_attrs *a = (born_quantize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4), axis = (int)case_in(k, 0, rank - 1);
+    int64_t dim[8];
+    bool to_ints = t == BORN_F32, each = case_chance(k, 60);
+    born_dtype ints = !to_ints ? t : case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    dims(k, rank, 9, dim);
+    if (dim[axis] == 0) dim[axis] = 1;
+    a->axis = case_chance(k, 50) ? axis : axis - rank;
+    add(k, case_view(k, t, rank, dim, -1));
+    add(k, case_view(k, BORN_F32, each, &dim[axis], -1));
+    if (case_chance(k, 80)) add(k, case_view(k, ints, each, &dim[axis], -1));
+    else if (to_ints) a->output_dtype = ints;
+}
+
+static void make_qdynamic(kcase *k, born_dtype t)
+{
+    int64_t dim[2] = { case_in(k, 1, 30), case_in(k, 1, 200) };
+
+    add(k, case_view(k, t, 2, dim, 0));
+}
+
+static void make_arg(kcase *k, born_dtype t)
+{
+    born_arg_reduce_attrs *a = (born_arg_reduce_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4);
+    int64_t dim[8];
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == rank - 1 ? 200 : 6);
+    a->axis = case_chance(k, 40) ? -1 : rank - 1;
+    a->drop_dims = case_chance(k, 50);
+    a->select_last_index = case_chance(k, 50);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 80) ? 0 : -1));
+    float *p = (float *)(void *)k->in[0].data; /* and several extremes in the first row */
+    for (int i = 0; i < 4 && case_chance(k, 60); i++)
+        p[k->in[0].stride[rank - 1] * case_in(k, 0, dim[rank - 1] - 1)] = i % 2 ? -40 : 40;
+}
+
+static void make_resize(kcase *k, born_dtype t)
+{
+    born_resize_attrs *a = (born_resize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 3, 4);
+    int64_t dim[4] = { case_in(k, 1, 2), case_in(k, 1, 40) }, n = rank;
+
+    for (int i = 2; i < rank; i++) dim[i] = case_in(k, 1, 20);
+    a->mode = (int)case_in(k, 1, 2);
+    a->coordinate_mode = (int)case_in(k, 0, 4);
+    a->antialias = case_chance(k, 20);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 50) ? 1 : -1));
+    add(k, (born_view){ 0 });
+    born_view scales = case_view(k, BORN_F32, 1, &n, 0);
+    for (int i = 0; i < rank; i++)
+        ((float *)(void *)scales.data)[i] = i < 2 && case_chance(k, 90) ? 1 : (float)case_in(k, 10, 60) / 20;
+    add(k, scales);
+}
+
 typedef struct generator {
     uint16_t op;
     void (*make)(kcase *k, born_dtype t);
@@ -602,10 +759,14 @@ typedef struct generator {
 static const generator generators[] = {
     { BORN_OP_WHERE, make_where },
     { BORN_OP_FUSED, make_fused },
+    { BORN_OP_ARG_MAX, make_arg },
+    { BORN_OP_ARG_MIN, make_arg },
+    { BORN_OP_RESIZE, make_resize },
     { BORN_OP_CAST, make_cast },
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_CONV_TRANSPOSE, make_conv_transpose },
     { BORN_OP_SOFTMAX, make_softmax },
     { BORN_OP_LOG_SOFTMAX, make_softmax },
     { BORN_OP_LAYER_NORM, make_row_norm },
@@ -613,6 +774,16 @@ static const generator generators[] = {
     { BORN_OP_BATCH_NORM, make_batch_norm },
     { BORN_OP_QLINEAR_CONV, make_qconv },
     { BORN_OP_CONV_INTEGER, make_qconv },
+    { BORN_OP_MATMUL_INTEGER, make_qmm },
+    { BORN_OP_QLINEAR_MATMUL, make_qmm },
+    { BORN_OP_MATMUL_INTEGER_TO_FLOAT, make_qmm },
+    { BORN_OP_QUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },
+    { BORN_OP_ATTENTION, case_attention },
+    { BORN_OP_PACKED_ATTENTION, case_packed_attention },
+    { BORN_OP_MULTI_HEAD_ATTENTION, case_multi_head },
+    { BORN_OP_GROUP_QUERY_ATTENTION, case_group_query },
     { BORN_OP_REDUCE_SUM, make_reduce },
     { BORN_OP_REDUCE_MEAN, make_reduce },
     { BORN_OP_REDUCE_MAX, make_reduce },

@@ -33,6 +33,12 @@ void *case_block(kcase *k, size_t bytes);
 born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int layout);
 born_ints case_ints(kcase *k, int n, const int64_t *v);
 
+/* support_attention.c */
+void case_attention(kcase *k, born_dtype t);
+void case_multi_head(kcase *k, born_dtype t);
+void case_packed_attention(kcase *k, born_dtype t);
+void case_group_query(kcase *k, born_dtype t);
+
 /* Makes a random call of the row; false: no generator for the op. Results are inferred and placed. */
 bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed);
 void case_free(kcase *k);

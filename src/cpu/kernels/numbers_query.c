@@ -1,10 +1,11 @@
-/* What the kernels of numbers_k.c and half_k.c take: operands of one dtype, any strides; and a choice by a mask of
-   elements of 1, 2, 4 or 8 bytes. */
+/* What the kernels of numbers_k.c and half_k.c take: operands of one dtype, any strides; a choice by a mask of elements
+   of 1, 2, 4 or 8 bytes; and what those of arg_k.c and resize_k.c do. */
 #include <math.h>
 
 #include "cpu/queries.h"
 #include "ops/elementwise.h"
 #include "ops/ref.h"
+#include "ops/resize_plan.h"
 
 /* Whether the formula read in 32 bits has the low bits of the one read in 64. Without attributes all have: they add,
    multiply, compare and choose. */
@@ -39,4 +40,24 @@ bool born__query_fused(const born_call *c, born_query *q)
 {
     (void)q;
     return c->out_count >= 1; /* the shape rule has read the program */
+}
+
+/* Rows along the last axis, dense. */
+bool born__query_arg(const born_call *c, born_query *q)
+{
+    const born_arg_reduce_attrs *a = BORN_ATTRS_OF(arg_reduce, c);
+    const born_view *v = &c->in[0];
+
+    (void)q;
+    if (v->rank < 1 || (a->axis != -1 && a->axis != v->rank - 1) || born__view_count(v) == 0) return false;
+    return v->dim[v->rank - 1] == 1 || v->stride[v->rank - 1] == 1;
+}
+
+bool born__query_resize(const born_call *c, born_query *q)
+{
+    if (BORN_ATTRS_OF(resize, c)->mode == BORN_RESIZE_NEAREST) return false;
+    for (int i = 1; i < c->in_count; i++)
+        if (c->in[i].dtype == BORN_F16 || c->in[i].dtype == BORN_BF16) return false;
+    q->scratch_bytes = born__scratch_resize(c);
+    return true;
 }

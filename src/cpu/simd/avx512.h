@@ -212,6 +212,10 @@ BORN_INLINE w16 w_load_i8(const int8_t *p)
 {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(a));
+}
 BORN_INLINE w16 w_set(int32_t x)
 {
     return _mm512_set1_epi32(x);

@@ -190,6 +190,12 @@ BORN_INLINE w16 w_load_u8(const uint8_t *p)
     int16x8_t l = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(b))), h = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(b)));
     return (w16){ { vmovl_s16(vget_low_s16(l)), vmovl_high_s16(l), vmovl_s16(vget_low_s16(h)), vmovl_high_s16(h) } };
 }
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    int16x8_t l = vcombine_s16(vmovn_s32(a.r[0]), vmovn_s32(a.r[1]));
+    int16x8_t h = vcombine_s16(vmovn_s32(a.r[2]), vmovn_s32(a.r[3]));
+    vst1q_u8(p, vreinterpretq_u8_s8(vcombine_s8(vmovn_s16(l), vmovn_s16(h))));
+}
 BORN_INLINE w16 w_set(int32_t x)
 {
     int32x4_t t = vdupq_n_s32(x);

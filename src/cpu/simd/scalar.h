@@ -221,6 +221,10 @@ BORN_INLINE w16 w_load_i8(const int8_t *p)
     LANES w.r[i_] = p[i_];
     return w;
 }
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    LANES p[i_] = (uint8_t)a.r[i_];
+}
 BORN_INLINE w16 w_set(int32_t x)
 {
     w16 w;
