@@ -8,6 +8,7 @@ bad=0
 scripts/check_folders.sh || bad=1
 scripts/check_sizes.sh || bad=1
 scripts/check_style.sh || bad=1
+scripts/check_complexity.sh || bad=1
 if [ -d "$build/CMakeFiles" ]; then
     scripts/check_isa.sh "$build" || bad=1
     if [ -f "$build/libborn.so" ]; then scripts/check_symbols.sh "$build/libborn.so" || bad=1; fi
