@@ -1,6 +1,6 @@
-/* Numbers as unevaluated sums of two f64, some 106 bits: what math64's functions are computed in before the one rounding
-   at their end. The sums and products without error are Dekker's and Knuth's (Dekker, "A floating-point technique for
-   extending the available precision", 1971). No value may overflow or be subnormal in between. */
+/* Numbers as unevaluated sums of two f64, some 106 bits: what the functions of math64.h are computed in before the one
+   rounding at their end. The sums and products without error are Dekker's and Knuth's (Dekker, "A floating-point
+   technique for extending the available precision", 1971). No value may overflow or be subnormal in between. */
 #ifndef BORN_OPS_MATH64_PAIR_H
 #define BORN_OPS_MATH64_PAIR_H
 #include <math.h>

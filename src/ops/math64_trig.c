@@ -51,8 +51,9 @@ static uint32_t window(int at)
     return (uint32_t)(pair >> (32 - shift));
 }
 
-/* |x| * 2/pi modulo 4 for |x| >= 2^30. With |x| = m * 2^e, the bits of 2/pi that make multiples of 4 are skipped and the
-   next 192 multiplied by m: what is left out is below 2^-137, and no f64 is nearer than 2^-62 to a multiple of pi/2. */
+/* What x is beyond the nearest multiple of pi/2, and which modulo 4, for x >= 2^30. With x = m * 2^e, the bits of 2/pi
+   that make multiples of 4 are skipped and the next 192 multiplied by m: what is left out is below 2^-137, and no f64
+   is nearer than 2^-62 to a multiple. */
 static born_pair reduce_huge(double x, int *quarter)
 {
     uint64_t bits = born__f64_bits(x), m = (bits & 0xfffffffffffffu) | 0x10000000000000u;
