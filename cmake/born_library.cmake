@@ -18,7 +18,11 @@ set(BORN_OBJECTS $<TARGET_OBJECTS:born_objects>)
 
 if(BORN_KERNEL_SOURCES)
     foreach(level IN LISTS BORN_LEVELS)
-        add_library(born_k_${level} OBJECT ${BORN_KERNEL_SOURCES})
+        set(sources ${BORN_KERNEL_SOURCES})
+        if(level IN_LIST BORN_DOT_LEVELS)
+            list(FILTER sources INCLUDE REGEX "/src/cpu/quant/")
+        endif()
+        add_library(born_k_${level} OBJECT ${sources})
         target_link_libraries(born_k_${level} PRIVATE born_flags)
         target_compile_definitions(born_k_${level} PRIVATE BORN_LEVEL_NAME=${level})
         # Unrolled 16-lane loops in plain C are large: where better levels exist, the scalar one stays small.
