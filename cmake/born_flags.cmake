@@ -56,6 +56,8 @@ endif()
 
 # Levels in order, and what the compiler is told for each. A level is compiled only here, never detected by -march.
 set(BORN_LEVELS scalar)
+# Levels that only add integer dot products: they have the kernels of src/cpu/quant alone (cpu/levels.h).
+set(BORN_DOT_LEVELS avx512vnni)
 set(BORN_LEVEL_FLAGS_scalar "")
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" BORN_PROCESSOR)
 if(BORN_PROCESSOR MATCHES "^(x86_64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)

@@ -174,7 +174,8 @@ static born_status find_things(const char *models, born_error *err)
 {
     network n = { 0 };
     born_status s = network_open(&n, models, "fastestdet", err);
-    printf("The photos show a pagoda above a lake and a dahlia; the network knows 80 things and names what is nearest.\n");
+    printf("The photos show a pagoda above a lake and a dahlia; the network knows 80 things and names what is "
+           "nearest.\n");
     for (int set = 0; set < 2 && s == BORN_OK; set++) {
         printf("photo %d (FastestDet, 352 x 352)\n", set + 1);
         s = network_run(&n, set, 1, show_boxes, err);

@@ -39,6 +39,8 @@ esac
 if [ "$purpose" = ci ]; then
     want ninja-build ninja
     want clang-14 clang-14
+    want clang-tidy-14 clang-tidy-14
+    want shellcheck shellcheck
     want_file libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14*/lib/linux/libclang_rt.fuzzer-*.a
     want llvm-14 llvm-symbolizer-14
     want gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc

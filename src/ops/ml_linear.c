@@ -165,7 +165,7 @@ static float kernel_of(const svm_job *j, const char *row, const float *v)
     d = chain(j->x, row, v, j->F);
     if (a->kernel_type == 0 || a->n_supports == 0) return d;
     d = gamma * d + coef0;
-    return a->kernel_type == 1 ? powf(d, degree) : tanh_f32(d);
+    return a->kernel_type == 1 ? pow_f32(d, degree) : tanh_f32(d);
 }
 
 static void svm_rows(void *ctx, int64_t begin, int64_t end)

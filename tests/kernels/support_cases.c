@@ -114,7 +114,7 @@ born_ints case_ints(kcase *k, int n, const int64_t *v)
 {
     int64_t *p = case_block(k, (size_t)n * sizeof *p + 8);
 
-    memcpy(p, v, (size_t)n * sizeof *p);
+    if (n) memcpy(p, v, (size_t)n * sizeof *p); /* no values may come as no pointer */
     return (born_ints){ p, n };
 }
 

@@ -7,6 +7,8 @@
 #include "cpu/simd/simd.h"
 
 #if defined(__clang__)
+/* builds without optimisation leave the loops as they are */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define LOOP _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define LOOP _Pragma("GCC ivdep")

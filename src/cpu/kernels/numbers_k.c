@@ -13,6 +13,8 @@
 #include "ops/words_f64.h"
 
 #if defined(__clang__)
+/* builds without optimisation leave the loops as they are */
+#pragma clang diagnostic ignored "-Wpass-failed"
 #define ROW_LOOP _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define ROW_LOOP _Pragma("GCC ivdep")
