@@ -23,7 +23,8 @@ static inline float born__fmaf_soft(float a, float b, float c)
 }
 
 /* Compilers that know the instruction, and glibc on x86-64, which looks for it at run time and is exact without. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen) || (defined(__x86_64__) && defined(__GLIBC__))
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_flen) ||                                         \
+    (defined(__x86_64__) && defined(__GLIBC__))
 static inline float born__fmaf(float a, float b, float c) { return fmaf(a, b, c); }
 #else
 static inline float born__fmaf(float a, float b, float c) { return born__fmaf_soft(a, b, c); }

@@ -176,8 +176,10 @@ static void svm_rows(void *ctx, int64_t begin, int64_t end)
         const char *row = row_of(j->x, r);
         float sum = 0;
         if (a->n_supports == 0) sum = kernel_of(j, row, a->coefficients.v);
-        for (int64_t i = 0; i < a->n_supports; i++)
-            sum = born__fmaf(a->coefficients.v[i], kernel_of(j, row, j->F > 0 ? a->support_vectors.v + i * j->F : NULL), sum);
+        for (int64_t i = 0; i < a->n_supports; i++) {
+            const float *vector = j->F > 0 ? a->support_vectors.v + i * j->F : NULL;
+            sum = born__fmaf(a->coefficients.v[i], kernel_of(j, row, vector), sum);
+        }
         sum += a->rho.v[0];
         float *y = (float *)(void *)j->y->data + r * j->y->stride[0];
         *y = a->one_class ? (sum > 0 ? 1.0f : -1.0f) : sum;
