@@ -6,6 +6,7 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 BUILD = build/release
+MAKEFLAGS += --no-print-directory
 NINJA := $(shell command -v ninja 2>/dev/null)
 ifneq ($(NINJA),)
 ifeq ($(wildcard $(BUILD)/CMakeCache.txt),)
@@ -43,7 +44,6 @@ soak:
 	@scripts/soak.sh
 
 install: release
-	@cmake --build $(BUILD) --parallel $(JOBS)
 	@cmake --install $(BUILD)
 
 clean:
