@@ -71,4 +71,13 @@ fi
 echo "born: installing$need"
 export DEBIAN_FRONTEND=noninteractive
 $as apt-get update -qq || true
-$as env DEBIAN_FRONTEND=noninteractive $install
+$as env DEBIAN_FRONTEND=noninteractive $install && exit 0
+# all or none by apt: one by one, so that a package that cannot be had takes no other along
+bad=0
+for package in $need; do
+    $as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package" || {
+        echo "born: $package cannot be installed" >&2
+        bad=1
+    }
+done
+exit $bad
