@@ -31,7 +31,7 @@ test:
 	@scripts/bootstrap.sh test
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
 	@cmake --build $(BUILD) --parallel $(JOBS)
-	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS); code=$$?; scripts/say_skipped.sh $(BUILD); exit $$code
 
 bench: release
 	@cmake --build $(BUILD) --parallel $(JOBS) --target benches
