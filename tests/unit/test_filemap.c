@@ -109,9 +109,13 @@ TEST(filemap_refuses_what_is_not_a_plain_file)
     (void)unlink(in_folder("link"));
     REQUIRE(symlink("plain.bin", in_folder("link")) == 0);
     CHECK_STATUS(born__filemap_open(in_folder("link"), 0, 0, &m, &err), BORN_INVALID);
-    CHECK_OK(born__filemap_open(in_folder("link"), BORN_FILE_FOLLOW, 0, &m, &err), &err);
+    FILE *f = fopen(in_folder("link"), "rb");
+    bool follows = f != NULL;           /* WASI of node 18 does not */
+    if (f != NULL) fclose(f);
+    CHECK_STATUS(born__filemap_open(in_folder("link"), BORN_FILE_FOLLOW, 0, &m, &err), follows ? BORN_OK : BORN_IO);
     born__filemap_close(&m);
 #if !defined(__wasi__)
+    CHECK(follows);
     (void)unlink(in_folder("fifo"));
     REQUIRE(mkfifo(in_folder("fifo"), 0600) == 0);
     CHECK_STATUS(born__filemap_open(in_folder("fifo"), 0, 0, &m, &err), BORN_INVALID);     /* and does not wait */
