@@ -203,7 +203,8 @@ static bool fault_addresses_are_true(void)
 {
     struct sigaction action = { .sa_sigaction = note_address, .sa_flags = SA_SIGINFO }, old;
     int fd = open(in_folder("probe.bin"), O_RDWR | O_CREAT | O_TRUNC, 0600);
-    char *map = fd >= 0 && ftruncate(fd, 1 << 20) == 0 ? mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (fd < 0 || ftruncate(fd, 1 << 20) != 0) return false;
+    char *map = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED || ftruncate(fd, 0) != 0 || sigaction(SIGBUS, &action, &old) != 0) return false;
     const volatile char *p = map + (1 << 19);
     if (sigsetjmp(after_fault, 1) == 0) (void)*p;
