@@ -79,7 +79,10 @@ check() {           # check TARGET
 }
 
 for target in "$@"; do
-    [ "$target" = --lacking ] || [ -n "$(compiler_of "$target")" ] || { echo "check_targets: no target $target"; exit 1; }
+    [ "$target" = --lacking ] || [ -n "$(compiler_of "$target")" ] || {
+        echo "check_targets: no target $target"
+        exit 1
+    }
 done
 if [ "$1" = --lacking ]; then
     why=$(lacking "$2")
