@@ -1,6 +1,7 @@
 #!/bin/sh
 # The core library with a C compiler and nothing else: proof that it needs no build system and no other library.
-# usage: build_plain.sh FOLDER        makes FOLDER/libborn.a; CC and CFLAGS as usual
+# usage: build_plain.sh FOLDER        makes FOLDER/libborn.a and FOLDER/add, an example that must run; CC and CFLAGS as
+# usual
 set -eu
 out=${1:?usage: build_plain.sh FOLDER}
 mkdir -p "$out"
@@ -36,4 +37,6 @@ rm -f "$out"/*.o "$out"/libborn.a
 } | xargs -P "$(nproc 2> /dev/null || echo 2)" -L 1 "$cc"
 ar rcs "$out/libborn.a" "$out"/*.o
 rm -f "$out"/*.o
-echo "built $out/libborn.a; link with -lm -pthread"
+"$cc" -std=c17 -Iinclude ${CFLAGS:-} examples/add.c "$out/libborn.a" -lm -pthread -o "$out/add"
+"$out/add" | grep -q '^gradient: 8 16 24 | 12 20 28$' || { echo "build_plain: $out/add finds something else" >&2; exit 1; }
+echo "built $out/libborn.a with $cc; link with -lm -pthread"

@@ -74,7 +74,7 @@ static float dot(const char *q, int64_t qs, const char *k, int64_t ks, int64_t n
     for (int64_t at = 0; at < n; at += 1024) {
         int64_t end = n - at < 1024 ? n : at + 1024;
         float acc = 0;
-        for (int64_t d = at; d < end; d++) acc = fmaf(at_f32(q + d * qs), at_f32(k + d * ks), acc);
+        for (int64_t d = at; d < end; d++) acc = born__fmaf(at_f32(q + d * qs), at_f32(k + d * ks), acc);
         total = at == 0 ? acc : total + acc;
     }
     return total;
@@ -141,7 +141,7 @@ static void unit_product(const born_attn_row *r, int64_t base, int64_t n, const 
             bool old = base + j < a->past;
             const born_attn_side *s = old ? &a->past_v : &a->v;
             const char *v = born__attn_at(s, r->b, r->kh, old ? base + j : base + j - a->past) + c0 * s->d;
-            for (int64_t c = 0; c < cols; c++) acc[c] = fmaf(p[j], at_f32(v + c * s->d), acc[c]);
+            for (int64_t c = 0; c < cols; c++) acc[c] = born__fmaf(p[j], at_f32(v + c * s->d), acc[c]);
         }
         for (int64_t c = 0; c < cols; c++) {
             float *out = (float *)(void *)(y + (c0 + c) * a->y.d);

@@ -125,7 +125,7 @@ static void fma_run(void *ctx, char *const *p, const int64_t *step, int64_t n)
                            *(const double *)(const void *)d);
             memcpy(z, &v, sizeof v);
         } else {
-            float v = fmaf(*(const float *)(const void *)a, *(const float *)(const void *)b,
+            float v = born__fmaf(*(const float *)(const void *)a, *(const float *)(const void *)b,
                            *(const float *)(const void *)d);
             memcpy(z, &v, sizeof v);
         }

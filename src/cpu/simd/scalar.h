@@ -1,7 +1,7 @@
-/* simd.h in plain C: sixteen floats. fmaf is exact on every machine (a call where the CPU has no such instruction). */
+/* simd.h in plain C: sixteen floats. born__fmaf is exact on every machine. */
 #ifndef BORN_CPU_SIMD_SCALAR_H
 #define BORN_CPU_SIMD_SCALAR_H
-#include <math.h>
+#include "base/fma.h"
 
 #include "tensor/view.h"
 
@@ -111,7 +111,7 @@ BORN_INLINE m16 v_isnan(v16 a)
 }
 BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
-    LANES c.r[i_] = fmaf(a.r[i_], b.r[i_], c.r[i_]);
+    LANES c.r[i_] = born__fmaf(a.r[i_], b.r[i_], c.r[i_]);
     return c;
 }
 BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b)
