@@ -251,6 +251,28 @@ static void make_conv(kcase *k, born_dtype t)
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
 }
 
+/* x and the gradient of the result of make_conv's window; few pixels or thousands. */
+static void make_conv_weight(kcase *k, born_dtype t)
+{
+    born_conv_attrs *a = (born_conv_attrs *)(void *)k->attrs;
+    make_conv(k, t);
+    born_view w = k->in[1];
+    int s = w.rank - 2;
+    int64_t x[5], g[5];
+    memcpy(x, k->in[0].dim, sizeof x);
+    x[0] = case_chance(k, 20) ? case_in(k, 8, 40) : x[0];
+    g[0] = x[0];
+    g[1] = w.dim[0];
+    for (int i = 0; i < s; i++)
+        g[2 + i] = (x[2 + i] + a->pads.v[i] + a->pads.v[s + i] - (w.dim[2 + i] - 1) * a->dilations.v[i] - 1) /
+                       a->strides.v[i] + 1;
+    a->activation = 0;
+    a->kernel_shape = case_ints(k, s, w.dim + 2);
+    k->call.in_count = 0;
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, g, case_chance(k, 40) ? 0 : -1));
+}
+
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
 static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
 {
@@ -503,6 +525,7 @@ static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_CONV_WEIGHT_GRAD, make_conv_weight },
     { BORN_OP_SOFTMAX, make_softmax },
     { BORN_OP_LOG_SOFTMAX, make_softmax },
     { BORN_OP_LAYER_NORM, make_row_norm },
