@@ -75,7 +75,8 @@ static bool make_view(born_view *v, const int64_t *dim, bool channels_last)
 static void set_ints(const born_op *op, char *attrs, const char *name, const int64_t *v, int64_t n)
 {
     for (int i = 0; op->attrs && i < op->attrs->count; i++)
-        if (!strcmp(op->attrs->field[i].name, name)) *(born_ints *)(void *)(attrs + op->attrs->field[i].offset) = (born_ints){ v, n };
+        if (!strcmp(op->attrs->field[i].name, name))
+            *(born_ints *)(void *)(attrs + op->attrs->field[i].offset) = (born_ints){ v, n };
 }
 
 static bool make_problem(const bench_case *b, const born_op *op, bool channels_last, problem *p)

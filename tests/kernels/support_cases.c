@@ -251,6 +251,44 @@ static void make_conv(kcase *k, born_dtype t)
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
 }
 
+static void make_conv_transpose(kcase *k, born_dtype t)
+{
+    born_conv_transpose_attrs *a = (born_conv_transpose_attrs *)(void *)k->attrs;
+    int s = (int)case_in(k, 1, 3), layout = case_chance(k, 60) ? 1 : -1;
+    int64_t groups = case_chance(k, 60) ? 1 : case_in(k, 2, 5), cg = case_in(k, 1, 20), mg = case_in(k, 1, 70);
+    int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3], more[3];
+
+    if (case_chance(k, 10)) cg = case_in(k, 60, 300);
+    x[0] = y[0] = case_in(k, 1, 2);
+    x[1] = w[0] = groups * cg;
+    w[1] = mg;
+    y[1] = groups * mg;
+    for (int i = 0; i < s; i++) {
+        kernel[i] = w[2 + i] = case_in(k, 1, s == 3 ? 3 : 5);
+        dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = case_in(k, 1, 3);
+        more[i] = case_in(k, 0, stride[i] - 1);
+        x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
+        int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];
+        pads[i] = case_in(k, 0, full > 4 ? 2 : 0);
+        pads[s + i] = case_in(k, 0, full > 4 ? 1 : 0);
+        y[2 + i] = full - pads[i] - pads[s + i];
+    }
+    a->group = groups;
+    a->strides = case_ints(k, s, stride);
+    a->dilations = case_ints(k, s, dil);
+    a->pads = case_ints(k, 2 * s, pads);
+    a->output_padding = case_ints(k, s, more);
+    a->activation = some_activation(k);
+    a->alpha = 0.1;
+    a->beta = 1.5;
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, w, 0));
+    bool bias = case_chance(k, 60), residual = case_chance(k, 30);
+    if (bias || residual) add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
+    if (residual) add(k, case_view(k, t, 2 + s, y, layout));
+}
+
 /* x and the gradient of the result of make_conv's window; few pixels or thousands. */
 static void make_conv_weight(kcase *k, born_dtype t)
 {
@@ -525,6 +563,7 @@ static const generator generators[] = {
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_CONV_TRANSPOSE, make_conv_transpose },
     { BORN_OP_CONV_WEIGHT_GRAD, make_conv_weight },
     { BORN_OP_SOFTMAX, make_softmax },
     { BORN_OP_LOG_SOFTMAX, make_softmax },
