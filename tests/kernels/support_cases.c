@@ -216,7 +216,9 @@ static void make_conv(kcase *k, born_dtype t)
 
     if (groups > 1) cg = case_chance(k, 60) ? 1 : case_in(k, 1, 4), mg = case_chance(k, 60) ? 1 : case_in(k, 1, 20);
     if (case_chance(k, 10)) cg = case_in(k, 60, 200);
-    x[0] = case_in(k, 1, 2);
+    bool pixels = case_chance(k, 25); /* dense rows and few results */
+    if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 20);
+    x[0] = case_in(k, 1, pixels ? 3 : 2);
     x[1] = groups * cg;
     w[0] = groups * mg;
     w[1] = cg;
@@ -226,7 +228,7 @@ static void make_conv(kcase *k, born_dtype t)
     for (int i = 0; i < s; i++) {
         kernel[i] = one ? 1 : case_in(k, 1, s == 3 ? 3 : 5);
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
-        stride[i] = one && case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = (pixels && i == s - 1) || (one && case_chance(k, 70)) ? 1 : case_in(k, 1, 3);
         pads[i] = one ? 0 : case_in(k, 0, 3);
         pads[s + i] = one ? 0 : case_in(k, 0, 3);
         w[2 + i] = kernel[i];
@@ -259,14 +261,16 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3], more[3];
 
     if (case_chance(k, 10)) cg = case_in(k, 60, 300);
-    x[0] = y[0] = case_in(k, 1, 2);
+    bool pixels = case_chance(k, 40); /* dense rows and few results */
+    if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
+    x[0] = y[0] = case_in(k, 1, 3);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;
     for (int i = 0; i < s; i++) {
         kernel[i] = w[2 + i] = case_in(k, 1, s == 3 ? 3 : 5);
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
-        stride[i] = case_in(k, 1, 3);
+        stride[i] = pixels ? 1 : case_in(k, 1, 3);
         more[i] = case_in(k, 0, stride[i] - 1);
         x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
         int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];

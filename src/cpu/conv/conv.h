@@ -46,6 +46,8 @@ enum { BORN_CONV_CLASSES = 128 };
 typedef struct born_conv_classes { int count; born_conv_class at[BORN_CONV_CLASSES]; } born_conv_classes;
 /* false: more classes than that; then the kernels do not take the call. */
 bool born__conv_classes(const born_conv *v, born_conv_classes *c);
+/* For pixels_k.c: the length of its copied rows. */
+int64_t born__conv_pixels_width(const born_conv *v);
 /* Panels in all. */
 int64_t born__conv_panels(const born_conv *v);
 
