@@ -20,6 +20,7 @@ bool born__query_conv_pixels(const born_call *c, born_query *q);
 bool born__query_conv_transpose(const born_call *c, born_query *q);
 bool born__query_conv_weight(const born_call *c, born_query *q);
 bool born__query_pool(const born_call *c, born_query *q);
+bool born__query_pool_rows(const born_call *c, born_query *q);
 bool born__query_channels_last(const born_call *c, born_query *q);
 bool born__query_rnn(const born_call *c, born_query *q);
 #endif

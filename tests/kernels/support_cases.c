@@ -322,7 +322,7 @@ static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
     int64_t x[5] = { case_in(k, 1, 3), case_in(k, 1, 70) };
 
     for (int i = 0; i < s; i++) x[2 + i] = case_in(k, least, s == 3 ? (most < 6 ? most : 6) : most);
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 70) ? 1 : -1));
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 1 : -1));
     return s;
 }
 
@@ -350,6 +350,28 @@ static void make_pool(kcase *k, born_dtype t)
         a->ceil_mode = case_chance(k, 30);
         a->count_include_pad = case_chance(k, 50);
     }
+}
+
+/* make_pool's attributes, with the gradient of its result before x, or before the sizes of x. */
+static void make_pool_back(kcase *k, born_dtype t)
+{
+    const born_op *own = k->call.op;
+    bool max = own->id == BORN_OP_MAX_POOL_GRAD, shares;
+    born_view y = { 0 };
+
+    k->call.op = &born__ops[max ? BORN_OP_MAX_POOL : BORN_OP_AVERAGE_POOL];
+    make_pool(k, t);
+    if (born__op_infer(k->call.op, k->call.attrs, k->in, 1, &y, 1, &shares, NULL) != BORN_OK) return;
+    k->call.op = own;
+    born_view x = k->in[0];
+    k->call.in_count = 0;
+    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 60) ? 0 : -1));
+    if (max) {
+        add(k, x);
+        return;
+    }
+    add(k, case_view(k, BORN_I64, 1, (int64_t[]){ x.rank }, 0));
+    memcpy(k->in[1].data, x.dim, (size_t)x.rank * sizeof *x.dim);
 }
 
 static void make_global_pool(kcase *k, born_dtype t)
@@ -585,6 +607,8 @@ static const generator generators[] = {
     { BORN_OP_REDUCE_SUM_SQUARE, make_reduce },
     { BORN_OP_MAX_POOL, make_pool },
     { BORN_OP_AVERAGE_POOL, make_pool },
+    { BORN_OP_MAX_POOL_GRAD, make_pool_back },
+    { BORN_OP_AVERAGE_POOL_GRAD, make_pool_back },
     { BORN_OP_GLOBAL_MAX_POOL, make_global_pool },
     { BORN_OP_GLOBAL_AVERAGE_POOL, make_global_pool },
     { BORN_OP_LRN, make_lrn },
