@@ -229,6 +229,7 @@ bool born__query_conv_pixels(const born_call *c, born_query *q)
     size_t x = sizeof(float), w = sizeof(float);
 
     if (!born__conv_of(c, &v) || c->packed || v.depthwise || v.terms > BORN_CHAIN) return false;
+    if (v.terms / v.cg > BORN_CONV_TAPS) return false;
     const born_window *win = &v.win;
     if (win->stride[2] != 1 || (v.transposed && (win->stride[0] != 1 || win->stride[1] != 1))) return false;
     if ((v.ys[2] != 1 && win->out[2] > 1) || (v.xs[2] != 1 && win->in[2] > 1) || !pixels_better(&v)) return false;

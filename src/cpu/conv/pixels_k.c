@@ -19,6 +19,7 @@ enum { LANES = 16 };
 typedef struct pixels_job {
     const born_conv *v;
     int64_t rows, blocks;           /* result channels of a tile; tiles of a group */
+    int64_t items;                  /* images (or pairs) times groups */
     int64_t xn, xc, xs[2];          /* steps of the copied image */
     int64_t left, width;            /* the cell that its rows start with; their length */
     int64_t sign;                   /* of taps: a transposed convolution goes backwards */
@@ -82,60 +83,19 @@ typedef struct place {
     const float *w;
 } place;
 
-/* All channels of one tap: x at each image's first, `by` the lanes that have the tap. */
-BORN_INLINE void tap_terms(const pixels_job *j, const float *const *x, const float *w, bool whole, m16 by, v16 *acc,
-                           const int M)
+/* A tap that some of a place's lanes have: its cells in an image, counted from the first, its weights, those lanes. */
+typedef struct tap {
+    int64_t x, w;
+    bool whole;
+    m16 by;
+} tap;
+
+/* The taps of the pixels at o, in order. */
+static int list_taps(const pixels_job *j, const place *p, tap *to)
 {
-    int64_t cg = j->v->cg, step = j->xc;
+    const born_window *w = &j->v->win;
+    int n = 0;
 
-    for (int64_t c = 0; c < cg; c++, w += M) {
-        v16 cell[IMAGES];
-        BORN_UNROLL
-        for (int q = 0; q < IMAGES; q++) cell[q] = v_load(x[q] + c * step);
-        BORN_UNROLL
-        for (int m = 0; m < M; m++) {
-            v16 k = v_set(w[m]);
-            BORN_UNROLL
-            for (int q = 0; q < IMAGES; q++) {
-                v16 sum = v_fma(cell[q], k, acc[m * IMAGES + q]);
-                acc[m * IMAGES + q] = whole ? sum : v_sel(by, sum, acc[m * IMAGES + q]);
-            }
-        }
-    }
-}
-
-static void finish(const pixels_job *j, const place *p, int image, int64_t m, v16 v)
-{
-    const born_conv *c = j->v;
-    const born_epilogue *e = &c->end;
-    int64_t channel = p->g * c->mg + p->first + m;
-    float *out = c->y + (p->n + image) * c->yn + channel * e->out_col + p->o[0] * c->ys[0] + p->o[1] * c->ys[1] + p->o[2];
-
-    if (e->has_scales) v = v_mul(v, v_set(e->scales[channel * e->scales_col]));
-    if (e->has_bias) v = v_add(v, v_set(e->bias[channel * e->bias_col]));
-    if (e->has_residual) {
-        const float *r = e->residual + (p->n + image) * c->rn + channel * e->residual_col + p->o[0] * c->rs[0] +
-                         p->o[1] * c->rs[1] + p->o[2];
-        v = v_add(v, v_load_n(r, p->lanes));
-    }
-    if (e->activation == BORN_OP_RELU) v = v_max(v, v_zero());
-    else if (e->activation) {
-        _Alignas(64) float t[LANES];
-        v_store(t, v);
-        BORN_K(activation_f32)(e->activation, e->param, t, LANES);
-        v = v_load(t);
-    }
-    v_store_n(out, v, p->lanes);
-}
-
-BORN_INLINE void run_tile(const pixels_job *j, const place *p, const int M)
-{
-    const born_conv *v = j->v;
-    const born_window *w = &v->win;
-    v16 acc[MOST * IMAGES];
-
-    BORN_UNROLL
-    for (int i = 0; i < M * IMAGES; i++) acc[i] = v_zero();
     for (int64_t k0 = 0; k0 < w->kernel[0]; k0++) {
         int64_t d = cell_of(j, 0, p->o[0], k0);
         if (d < 0 || d >= w->in[0]) continue;
@@ -144,22 +104,99 @@ BORN_INLINE void run_tile(const pixels_job *j, const place *p, const int M)
             if (h < 0 || h >= w->in[1]) continue;
             for (int64_t k2 = 0; k2 < w->kernel[2]; k2++) {
                 int64_t at = cell_of(j, 2, p->o[2], k2), lo = least(at < 0 ? -at : 0, p->lanes);
-                int64_t hi = least(w->in[2] - at, p->lanes), tap = (k0 * w->kernel[1] + k1) * w->kernel[2] + k2;
+                int64_t hi = least(w->in[2] - at, p->lanes);
                 if (hi <= lo) continue;
-                const float *x[IMAGES], *terms = p->w + tap * v->cg * M;
-                for (int q = 0; q < IMAGES; q++)
-                    x[q] = j->x + (p->n + (q < p->images ? q : 0)) * j->xn + p->g * v->cg * j->xc + d * j->xs[0] +
-                           h * j->xs[1] + at - j->left;
-                if (lo == 0 && hi == p->lanes) tap_terms(j, x, terms, true, m_first(0), acc, M);
-                else tap_terms(j, x, terms, false, m_and(m_first(hi), m_not(m_first(lo))), acc, M);
+                to[n].x = d * j->xs[0] + h * j->xs[1] + at - j->left;
+                to[n].w = ((k0 * w->kernel[1] + k1) * w->kernel[2] + k2) * j->v->cg * j->rows;
+                to[n].whole = lo == 0 && hi == p->lanes;
+                to[n++].by = m_and(m_first(hi), m_not(m_first(lo)));
             }
         }
     }
-    for (int q = 0; q < p->images; q++)
-        for (int64_t m = 0; m < p->live; m++) finish(j, p, q, m, acc[m * IMAGES + q]);
+    return n;
 }
 
-#define TILE(M) static void tile_##M(const pixels_job *j, const place *p) { run_tile(j, p, M); }
+/* All channels of one tap. */
+BORN_INLINE void tap_terms(const pixels_job *j, const float *const *image, const float *w, const tap *t,
+                           const bool whole, v16 *acc, const int M)
+{
+    int64_t cg = j->v->cg, at = t->x;
+
+    for (int64_t c = 0; c < cg; c++, w += M, at += j->xc) {
+        v16 cell[IMAGES];
+        BORN_UNROLL
+        for (int q = 0; q < IMAGES; q++) cell[q] = v_load(image[q] + at);
+        BORN_UNROLL
+        for (int m = 0; m < M; m++) {
+            v16 k = v_set(w[m]);
+            BORN_UNROLL
+            for (int q = 0; q < IMAGES; q++) {
+                v16 sum = v_fma(cell[q], k, acc[m * IMAGES + q]);
+                acc[m * IMAGES + q] = whole ? sum : v_sel(t->by, sum, acc[m * IMAGES + q]);
+            }
+        }
+    }
+}
+
+/* What follows the sums of one channel: residual at r, result to `out`. */
+BORN_INLINE v16 finish(const born_epilogue *e, int64_t channel, const float *r, int64_t lanes, v16 v)
+{
+    if (e->has_scales) v = v_mul(v, v_set(e->scales[channel * e->scales_col]));
+    if (e->has_bias) v = v_add(v, v_set(e->bias[channel * e->bias_col]));
+    if (e->has_residual) v = v_add(v, v_load_n(r, lanes));
+    if (e->activation == BORN_OP_RELU) v = v_max(v, v_zero());
+    else if (e->activation) {
+        _Alignas(64) float t[LANES];
+        v_store(t, v);
+        BORN_K(activation_f32)(e->activation, e->param, t, LANES);
+        v = v_load(t);
+    }
+    return v;
+}
+
+/* Finishes and stores a tile's sums of one image. */
+static void store_image(const pixels_job *j, const place *p, int image, const float *sum)
+{
+    const born_conv *c = j->v;
+    const born_epilogue *e = &c->end;
+    int64_t channel = p->g * c->mg + p->first, n = p->n + image;
+    float *out = c->y + n * c->yn + channel * e->out_col + p->o[0] * c->ys[0] + p->o[1] * c->ys[1] + p->o[2];
+    const float *r = e->has_residual ? e->residual + n * c->rn + channel * e->residual_col + p->o[0] * c->rs[0] +
+                                           p->o[1] * c->rs[1] + p->o[2]
+                                     : NULL;
+    bool plain = !e->has_scales && !e->has_residual && !e->activation;
+
+    for (int64_t m = 0; m < p->live; m++, channel++, sum += IMAGES * LANES, out += e->out_col) {
+        v16 v = v_load(sum);
+        if (!plain) v = finish(e, channel, r ? r + m * e->residual_col : NULL, p->lanes, v);
+        else if (e->has_bias) v = v_add(v, v_set(e->bias[channel * e->bias_col]));
+        if (p->lanes == LANES) v_store(out, v);
+        else v_store_n(out, v, p->lanes);
+    }
+}
+
+BORN_INLINE void run_tile(const pixels_job *j, const place *p, const tap *t, int taps, const int M)
+{
+    const float *image[IMAGES];
+    v16 acc[MOST * IMAGES];
+
+    for (int q = 0; q < IMAGES; q++)
+        image[q] = j->x + (p->n + (q < p->images ? q : 0)) * j->xn + p->g * j->v->cg * j->xc;
+    BORN_UNROLL
+    for (int i = 0; i < M * IMAGES; i++) acc[i] = v_zero();
+    for (int i = 0; i < taps; i++, t++) {
+        if (t->whole) tap_terms(j, image, p->w + t->w, t, true, acc, M);
+        else tap_terms(j, image, p->w + t->w, t, false, acc, M);
+    }
+    /* through memory: an accumulator chosen by a variable would keep them all there */
+    _Alignas(64) float sum[MOST * IMAGES][LANES];
+    BORN_UNROLL
+    for (int i = 0; i < M * IMAGES; i++) v_store(sum[i], acc[i]);
+    for (int q = 0; q < p->images; q++) store_image(j, p, q, sum[q]);
+}
+
+#define TILE(M)                                                                                                       \
+    static void tile_##M(const pixels_job *j, const place *p, const tap *t, int n) { run_tile(j, p, t, n, M); }
 TILE(1)
 TILE(2)
 TILE(3)
@@ -169,33 +206,38 @@ TILE(6)
 #if BORN_TILE_M == 8
 TILE(7)
 TILE(8)
-static void (*const tile_of[])(const pixels_job *j, const place *p) = { tile_1, tile_2, tile_3, tile_4,
-                                                                        tile_5, tile_6, tile_7, tile_8 };
+static void (*const tile_of[])(const pixels_job *, const place *, const tap *,
+                               int) = { tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8 };
 #else
-static void (*const tile_of[])(const pixels_job *j, const place *p) = { tile_1, tile_2, tile_3,
-                                                                        tile_4, tile_5, tile_6 };
+static void (*const tile_of[])(const pixels_job *, const place *, const tap *,
+                               int) = { tile_1, tile_2, tile_3, tile_4, tile_5, tile_6 };
 #endif
 
-/* Items: rows of results, numbered over images (or pairs), group, and the first two axes. */
+/* Items: rows of results, numbered over the first two axes, images (or pairs) and group: neighbours have the same taps. */
 static void run_rows(void *ctx, int64_t begin, int64_t end)
 {
     const pixels_job *j = ctx;
     const born_conv *v = j->v;
     const born_window *w = &v->win;
+    tap t[BORN_CONV_TAPS];
 
-    for (int64_t i = begin; i < end; i++) {
-        place p = { .o = { i / w->out[1] % w->out[0], i % w->out[1], 0 } };
-        int64_t rest = i / w->out[1] / w->out[0];
-        p.g = rest % v->groups;
-        p.n = rest / v->groups * IMAGES;
-        p.images = least(v->batch - p.n, IMAGES);
-        for (int64_t b = 0; b < j->blocks; b++) {
-            p.first = b * j->rows;
-            p.live = least(v->mg - p.first, j->rows);
-            p.w = j->w + (p.g * j->blocks + b) * v->terms * j->rows;
-            for (p.o[2] = 0; p.o[2] < w->out[2]; p.o[2] += LANES) {
-                p.lanes = least(w->out[2] - p.o[2], LANES);
-                tile_of[j->rows - 1](j, &p);
+    for (int64_t i = begin, next; i < end; i = next) {
+        int64_t row = i / j->items;
+        place p = { .o = { row / w->out[1], row % w->out[1], 0 } };
+        next = least((row + 1) * j->items, end);
+        for (; p.o[2] < w->out[2]; p.o[2] += LANES) {
+            p.lanes = least(w->out[2] - p.o[2], LANES);
+            int taps = list_taps(j, &p, t);
+            for (int64_t k = i; k < next; k++) {
+                p.g = k % j->items % v->groups;
+                p.n = k % j->items / v->groups * IMAGES;
+                p.images = least(v->batch - p.n, IMAGES);
+                for (int64_t b = 0; b < j->blocks; b++) {
+                    p.first = b * j->rows;
+                    p.live = least(v->mg - p.first, j->rows);
+                    p.w = j->w + (p.g * j->blocks + b) * v->terms * j->rows;
+                    tile_of[j->rows - 1](j, &p, t, taps);
+                }
             }
         }
     }
@@ -208,7 +250,7 @@ born_status BORN_K(conv_pixels_f32)(born_call *c, const born_exec *x)
     if (!born__conv_of(c, &v)) return BORN_OK;
     const born_window *w = &v.win;
     pixels_job j = { .v = &v, .sign = v.transposed ? -1 : 1, .width = born__conv_pixels_width(&v), .x = x->scratch };
-    int64_t images = (v.batch + IMAGES - 1) / IMAGES;
+    j.items = (v.batch + IMAGES - 1) / IMAGES * v.groups;
     j.blocks = (v.mg + MOST - 1) / MOST;
     j.rows = (v.mg + j.blocks - 1) / j.blocks;
     j.blocks = (v.mg + j.rows - 1) / j.rows;
@@ -221,6 +263,6 @@ born_status BORN_K(conv_pixels_f32)(born_call *c, const born_exec *x)
     born__exec_for(x, v.batch * v.channels * w->in[0] * w->in[1], 1 + (1 << 13) / j.width, copy_rows, &j);
     born__exec_for(x, v.groups * j.blocks, 1 + (1 << 12) / (v.terms * j.rows), pack_rows, &j);
     int64_t work = w->out[2] * v.terms * v.mg;
-    born__exec_for(x, images * v.groups * w->out[0] * w->out[1], 1 + (1 << 16) / work, run_rows, &j);
+    born__exec_for(x, j.items * w->out[0] * w->out[1], 1 + (1 << 16) / work, run_rows, &j);
     return BORN_OK;
 }

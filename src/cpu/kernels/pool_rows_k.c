@@ -66,8 +66,8 @@ BORN_INLINE void add_cells(float *x, int64_t s, int64_t lo, int64_t hi, v16 v)
 /* Lanes of the windows that tap kw takes part in. */
 BORN_INLINE m16 mask_of(int64_t lo, int64_t hi) { return m_and(m_first(hi), m_not(m_first(lo))); }
 
-/* The largest of each window, and the number of the tap that it was (-1: none). */
-BORN_INLINE v16 largest(const line *l, const float *x, w16 *which)
+/* The largest of each window, and, where asked for, the number of the tap that it was (-1: none). */
+BORN_INLINE v16 largest(const line *l, const float *x, const bool number, w16 *which)
 {
     const born_window *w = &l->p->win;
     v16 best = v_set(-INFINITY);
@@ -81,6 +81,11 @@ BORN_INLINE v16 largest(const line *l, const float *x, w16 *which)
                 if (!l->whole) lanes_with(l, kw, &lo, &hi);
                 if (lo == hi) continue;
                 v16 v = load_cells(cells + kw * w->dilation[2], w->stride[2], lo, hi);
+                if (!number) {
+                    v = v_max(v, best);
+                    best = l->whole ? v : v_sel(mask_of(lo, hi), v, best);
+                    continue;
+                }
                 m16 beats = m_or(m_or(v_gt(v, best), v_isnan(v)), w_eq(taken, w_set(-1)));
                 if (!l->whole) beats = m_and(beats, mask_of(lo, hi));
                 best = v_sel(beats, v, best);
@@ -169,11 +174,11 @@ static void run_line(const line *l, const float *x, float *y, float *dx)
 {
     w16 taken = w_set(0);
 
-    if (!dx && !l->p->average) v_store_n(y, largest(l, x, &taken), l->n);
+    if (!dx && !l->p->average) v_store_n(y, largest(l, x, false, &taken), l->n);
     else if (!dx) v_store_n(y, v_div(sums(l, x), counts(l)), l->n);
     else if (l->p->average) spread(l, dx, v_div(v_load_n(y, l->n), counts(l)), false, taken);
     else {
-        (void)largest(l, x, &taken);
+        (void)largest(l, x, true, &taken);
         spread(l, dx, v_load_n(y, l->n), true, taken);
     }
 }
