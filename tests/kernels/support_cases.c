@@ -310,9 +310,10 @@ static void make_conv_weight(kcase *k, born_dtype t)
                        a->strides.v[i] + 1;
     a->activation = 0;
     a->kernel_shape = case_ints(k, s, w.dim + 2);
+    bool dense = k->call.in[0].stride[1 + s] == 1;
     k->call.in_count = 0;
     add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
-    add(k, case_view(k, t, 2 + s, g, case_chance(k, 40) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, g, dense || case_chance(k, 20) ? 0 : -1));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */

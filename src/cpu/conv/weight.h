@@ -24,6 +24,13 @@ typedef struct born_conv_weight {
     size_t scratch_bytes;
 } born_conv_weight;
 
-/* false: not for this kernel. */
+enum { BORN_WEIGHT_FEW = 8 };           /* rows of a kernel, over all channels, that weight_few_k.c takes */
+
+/* false: not for these kernels. */
 bool born__conv_weight_of(const born_call *c, born_conv_weight *v);
+
+#ifdef BORN_LEVEL_NAME
+/* Copies planes [begin, end), numbered over batch and channel, with their padding. */
+void BORN_K(weight_image_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end);
+#endif
 #endif

@@ -40,17 +40,14 @@ static void copy_row(const born_conv_weight *v, const float *from, float *to)
     }
 }
 
-/* Items: planes, numbered over batch and channel. */
-static void copy_images(void *ctx, int64_t begin, int64_t end)
+void BORN_K(weight_image_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end)
 {
-    const weight_job *j = ctx;
-    const born_conv_weight *v = j->v;
     const born_window *w = &v->win;
     int64_t row = v->size[2] * v->phase, plane = v->size[0] * v->size[1] * row;
 
     for (int64_t i = begin; i < end; i++) {
         const float *x = v->x + i / v->channels * v->xn + i % v->channels * v->xc;
-        float *to = j->x_copy + i * plane;
+        float *to = dst + i * plane;
         for (int64_t d = 0; d < v->size[0]; d++)
             for (int64_t h = 0; h < v->size[1]; h++, to += row) {
                 int64_t ad = d - w->pad[0], ah = h - w->pad[1];
@@ -58,6 +55,13 @@ static void copy_images(void *ctx, int64_t begin, int64_t end)
                 else copy_row(v, x + ad * v->xs[0] + ah * v->xs[1], to);
             }
     }
+}
+
+static void copy_images(void *ctx, int64_t begin, int64_t end)
+{
+    const weight_job *j = ctx;
+
+    BORN_K(weight_image_f32)(j->v, j->x_copy, begin, end);
 }
 
 /* n pixels side by side, `live` channels of a panel, to whole panels. */

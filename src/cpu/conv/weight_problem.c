@@ -102,3 +102,21 @@ bool born__query_conv_weight(const born_call *c, born_query *q)
     q->scratch_bytes = v.scratch_bytes;
     return true;
 }
+
+/* Rows of the incoming gradient dense, and so few result channels and kernel rows that a lane for each result channel
+   would leave most of them idle. */
+bool born__query_conv_weight_few(const born_call *c, born_query *q)
+{
+    born_conv_weight v;
+    size_t sums, cells;
+
+    if (!born__conv_weight_of(c, &v)) return false;
+    const born_window *w = &v.win;
+    int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN;
+    if (v.mg > 8 || rows > BORN_WEIGHT_FEW || w->kernel[2] > BORN_PANEL) return false;
+    if (w->stride[2] != 1 || w->dilation[2] != 1 || (v.gs[2] != 1 && w->out[2] > 1)) return false;
+    return product(&sums, (int64_t[]){ v.groups, segments, v.mg, rows * BORN_PANEL }, 4) &&
+           product(&cells, (int64_t[]){ v.batch, v.channels, v.size[0], v.size[1], v.phase }, 5) &&
+           born__add_size(sums, cells, &sums) && born__add_size(sums, (size_t)2 * BORN_PANEL, &sums) &&
+           born__mul_size(sums, sizeof(float), &q->scratch_bytes);
+}
