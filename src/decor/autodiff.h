@@ -46,5 +46,7 @@ static inline ad_note *born__ad_note(const born_backend *link, const born_node *
 static inline bool born__ad_wanted(const ad_note *note) { return note && (note->rec || note->asked); }
 /* The note of n, made if it has none; NULL: out of memory. */
 ad_note *born__ad_note_make(born_backend *link, born_node *n);
+/* Takes back born_requires_grad at every level: from now on n is a constant where no recorded call made it. */
+void born__ad_unask(born_node *n);
 born_status born__ad_backward(born_backend *link, born_node *loss, born_node *seed, born_error *err);
 #endif

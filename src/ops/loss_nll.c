@@ -81,12 +81,26 @@ static float log_sum(const loss_job *j, const float *x, int64_t step, float max)
     return log_f32(total);
 }
 
+/* The loss of one place from its class's log probability, and the weight it counts with. */
+static void loss_place(const loss_job *j, int64_t i, const float *x, float max, float log_total)
+{
+    int64_t step = j->x.stride[1], t = target_at(j, i);
+    float w = 1;
+
+    j->weight[i] = j->loss[i] = 0;
+    if (t == j->ignore && t != INT64_MIN) return;
+    if (j->weights) w = ((const float *)(const void *)j->weights->data)[t * j->weights->stride[0]];
+    float v = j->softmax ? x[t * step] - max - log_total : x[t * step];
+    j->weight[i] = w;
+    j->loss[i] = -v * w;
+}
+
 static void loss_part(void *ctx, int64_t begin, int64_t end)
 {
     const loss_job *j = ctx;
     for (int64_t i = begin; i < end; i++) {
         const float *x = (const float *)(const void *)j->x.data + class_0(j, &j->x, i);
-        int64_t step = j->x.stride[1], t = target_at(j, i);
+        int64_t step = j->x.stride[1];
         float max = -INFINITY, log_total = 0;
         if (j->softmax) {
             for (int64_t c = 0; c < j->C; c++) max = x[c * step] > max ? x[c * step] : max;
@@ -96,12 +110,7 @@ static void loss_part(void *ctx, int64_t begin, int64_t end)
             float *out = (float *)(void *)j->log_prob->data + class_0(j, j->log_prob, i);
             for (int64_t c = 0; c < j->C; c++) out[c * j->log_prob->stride[1]] = x[c * step] - max - log_total;
         }
-        bool ignored = t == j->ignore && t != INT64_MIN;
-        float w = 1, v = 0;
-        if (!ignored && j->weights) w = ((const float *)(const void *)j->weights->data)[t * j->weights->stride[0]];
-        if (!ignored) v = j->softmax ? x[t * step] - max - log_total : x[t * step];
-        j->weight[i] = ignored ? 0 : w;
-        j->loss[i] = ignored ? 0 : -v * w;
+        loss_place(j, i, x, max, log_total);
     }
 }
 

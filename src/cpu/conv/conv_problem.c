@@ -1,6 +1,7 @@
 /* From a call of conv or conv_transpose to a born_conv, their queries and the packer. */
 #include "base/checked.h"
 #include "cpu/conv/conv.h"
+#include "cpu/gemm/panel.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/activation.h"
 #include "cpu/queries.h"
@@ -18,6 +19,21 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
+/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
+static void class_from(const born_window *w, const int64_t o[3], born_conv_class *x)
+{
+    for (int a = 0; a < 3; a++) {
+        int64_t lo, hi, n = 1;
+        born__window_taps(w, a, o[a], &x->lo[a], &x->hi[a]);
+        for (; o[a] + n < w->out[a]; n++) {
+            born__window_taps(w, a, o[a] + n, &lo, &hi);
+            if (lo != x->lo[a] || hi != x->hi[a]) break;
+        }
+        x->o[a] = o[a];
+        x->n[a] = n;
+    }
+}
+
 bool born__conv_classes(const born_conv *v, born_conv_classes *c)
 {
     const born_window *w = &v->win;
@@ -29,16 +45,7 @@ bool born__conv_classes(const born_conv *v, born_conv_classes *c)
         for (o[1] = 0; o[1] < w->out[1];) {
             for (o[2] = 0; o[2] < w->out[2]; o[2] += x.n[2]) {
                 if (c->count == BORN_CONV_CLASSES) return false;
-                for (int a = 0; a < 3; a++) {
-                    int64_t lo, hi, n = 1;
-                    born__window_taps(w, a, o[a], &x.lo[a], &x.hi[a]);
-                    for (; o[a] + n < w->out[a]; n++) {
-                        born__window_taps(w, a, o[a] + n, &lo, &hi);
-                        if (lo != x.lo[a] || hi != x.hi[a]) break;
-                    }
-                    x.o[a] = o[a];
-                    x.n[a] = n;
-                }
+                class_from(w, o, &x);
                 x.first = first;
                 first += v->batch * x.n[0] * x.n[1] * x.n[2];
                 c->at[c->count++] = x;
@@ -252,7 +259,7 @@ static void pack_panel(const born_conv *v, const float *w, int64_t columns, floa
                 const float *tap = w + kd * v->ws[0] + kh * v->ws[1] + kw * v->ws[2];
                 for (int64_t ch = 0; ch < v->cg; ch++, to += BORN_PANEL)
                     for (int64_t j = 0; j < BORN_PANEL; j++)
-                        to[j] = j < columns ? tap[j * v->wm + ch * v->wc] : 0;
+                        to[j] = j < columns ? born__loose_float(tap + j * v->wm + ch * v->wc) : 0;
             }
 }
 

@@ -1,5 +1,5 @@
-/* conv_weight_grad as a matrix product on register tiles (weight.h). Items are blocks of rows (channels times taps) with
-   all their result channels; every item walks all pixels in order, segment by segment of 1,024 as the law says, in
+/* conv_weight_grad as a matrix product on register tiles (weight.h). Items are blocks of rows (channels times taps)
+   with all their result channels; every item walks all pixels in order, segment by segment of 1,024 as the law says, in
    steps whose share of the right matrix stays in the first cache. No sum is split over items. */
 #include "cpu/simd/simd.h"
 
@@ -189,7 +189,8 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
     born_run run[STEP];
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t g = i / j->blocks, r0 = i % j->blocks * j->block, r1 = r0 + j->block < v->rows ? r0 + j->block : v->rows;
+        int64_t g = i / j->blocks, r0 = i % j->blocks * j->block, end_row = r0 + j->block;
+        int64_t r1 = end_row < v->rows ? end_row : v->rows;
         float *sum = j->sum + g * v->rows * width, *chain = j->chain + g * v->rows * width;
         for (int64_t p = 0; p < v->pixels; p += STEP) {
             int64_t in_segment = p % BORN_CHAIN, to = p + STEP < v->pixels ? p + STEP : v->pixels;

@@ -1,4 +1,5 @@
-/* A pool, or the gradient of one, over images whose last axis is dense, as pool_rows_k.c runs it. Steps are in floats. */
+/* A pool, or the gradient of one, over images whose last axis is dense, as pool_rows_k.c runs it. Steps are in floats.
+   */
 #ifndef BORN_CPU_POOL_ROWS_H
 #define BORN_CPU_POOL_ROWS_H
 #include "cpu/kernel.h"

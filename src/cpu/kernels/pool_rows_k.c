@@ -1,5 +1,5 @@
-/* Pools, and the gradients of pools, over row-major images: sixteen windows along the last axis advance together, tap by
-   tap. Windows, taps and sums in the order of ops/pool_ref.c and ops/pool_back.c, bit for bit; windows have at most
+/* Pools, and the gradients of pools, over row-major images: sixteen windows along the last axis advance together, tap
+   by tap. Windows, taps and sums in the order of ops/pool_ref.c and ops/pool_back.c, bit for bit; windows have at most
    1,024 taps, so a mean is one chain. Planes are independent. */
 #include "cpu/simd/simd.h"
 
@@ -140,8 +140,8 @@ static v16 counts(const line *l)
     return v_load(t);
 }
 
-/* The windows' gradients v go back: to every cell, or to the taken ones. Windows overlap a cell in falling order of taps,
-   so taps are walked backwards. */
+/* The windows' gradients v go back: to every cell, or to the taken ones. Windows overlap a cell in falling order of
+   taps, so taps are walked backwards. */
 BORN_INLINE void spread(const line *l, float *dx, v16 v, const bool chosen, w16 taken)
 {
     const born_window *w = &l->p->win;
