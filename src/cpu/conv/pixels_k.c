@@ -213,7 +213,8 @@ static void (*const tile_of[])(const pixels_job *, const place *, const tap *,
                                int) = { tile_1, tile_2, tile_3, tile_4, tile_5, tile_6 };
 #endif
 
-/* Items: rows of results, numbered over the first two axes, images (or pairs) and group: neighbours have the same taps. */
+/* Items: rows of results, numbered over the first two axes, images (or pairs) and group: neighbours have the same
+   taps. */
 static void run_rows(void *ctx, int64_t begin, int64_t end)
 {
     const pixels_job *j = ctx;

@@ -1,7 +1,8 @@
-/* conv_weight_grad with few result channels (at most 8) and few kernel rows: the matrix product of weight_k.c the other
-   way round. Rows are result channels, read where the incoming gradient lies; a panel of columns is a row of the kernel:
-   sixteen neighbouring cells of the image, of which the kernel's width counts. From pixel to pixel it moves by one cell,
-   so nothing is gathered. Items are the law's segments of 1,024 pixels, whose sums meet afterwards, left to right. */
+/* conv_weight_grad with few result channels (at most 8) and few kernel rows: the matrix product of weight_k.c the
+   other way round. Rows are result channels, read where the incoming gradient lies; a panel of columns is a row of the
+   kernel: sixteen neighbouring cells of the image, of which the kernel's width counts. From pixel to pixel it moves by
+   one cell, so nothing is gathered. Items are the law's segments of 1,024 pixels, whose sums meet afterwards, left to
+   right. */
 #include "cpu/simd/simd.h"
 
 #include <stddef.h>
