@@ -114,6 +114,16 @@ static bool fold_view(fold *f, const born_gnode *n, born_view *out)
     return true;
 }
 
+/* A splat may stand for more than could ever be walked over. */
+static bool walkable(const fold *f, const born_gnode *n, const born_view *in)
+{
+    for (int i = 0; i < n->in_count; i++) {
+        int64_t bytes = in[i].dtype ? born__view_bytes(&in[i]) : 0;
+        if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
+    }
+    return true;
+}
+
 /* Runs the node on the host; false where it is not worth it or cannot be done: the node then stays. */
 static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out)
 {
@@ -121,10 +131,7 @@ static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out
     size_t need = 0, at[MAX_OPERANDS];
     born_error ignored;
 
-    for (int i = 0; i < n->in_count; i++) { /* a splat may stand for more than could ever be walked over */
-        int64_t bytes = in[i].dtype ? born__view_bytes(&in[i]) : 0;
-        if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
-    }
+    if (!walkable(f, n, in)) return false;
     for (int i = 0; i < n->out_count; i++) {
         int64_t bytes = born__view_bytes(&out[i]);
         if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;

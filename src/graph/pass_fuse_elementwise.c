@@ -176,53 +176,82 @@ static int input_number(const program *p, born_vid v)
     return i;
 }
 
-/* Fills p from the group; false: it needs too many registers or results. */
-static bool write_program(const fuser *f, const group *x, int32_t at, program *p)
-{
-    const born_graph *g = f->e->g;
-    int last_use[BORN_FUSED_STEPS], inside[BORN_FUSED_STEPS] = { 0 }, reg[BORN_FUSED_STEPS];
-    bool busy[BORN_FUSED_REGISTERS] = { false };
+/* Per node of a group: the last one that reads its value, and how often nodes of the group do. */
+typedef struct uses { int last[BORN_FUSED_STEPS], inside[BORN_FUSED_STEPS]; } uses;
 
-    p->count = x->count;
-    p->outputs = 0;
-    p->inputs = count_inputs(f, x, at, p->in, BORN_FUSED_INPUTS);
-    if (p->inputs > BORN_FUSED_INPUTS) return false;
+static void find_uses(const fuser *f, const group *x, uses *u)
+{
     for (int k = 0; k < x->count; k++) {
-        last_use[k] = k;
-        for (int i = 0; i < g->node[x->node[k]].in_count; i++) {
-            int m = member_of(f, x, g->node[x->node[k]].in[i]);
+        const born_gnode *n = &f->e->g->node[x->node[k]];
+        u->last[k] = k;
+        u->inside[k] = 0;
+        for (int i = 0; i < n->in_count; i++) {
+            int m = member_of(f, x, n->in[i]);
             if (m < 0) continue;
-            last_use[m] = k;
-            inside[m]++;
+            u->last[m] = k;
+            u->inside[m]++;
         }
     }
+}
+
+/* Values read outside the group; p->result holds the node of each until registers are known. */
+static bool find_results(const fuser *f, const group *x, uses *u, program *p)
+{
+    p->outputs = 0;
     for (int k = 0; k < x->count; k++) {
-        born_vid v = g->node[x->node[k]].out[0];
-        if (f->e->uses[v] == inside[k]) continue;
+        born_vid v = f->e->g->node[x->node[k]].out[0];
+        if (f->e->uses[v] == u->inside[k]) continue;
         if (p->outputs == BORN_FUSED_RESULTS) return false;
         p->out[p->outputs] = v;
-        p->result[p->outputs++] = k; /* its register, once it has one */
-        last_use[k] = BORN_FUSED_STEPS;
+        p->result[p->outputs++] = k;
+        u->last[k] = BORN_FUSED_STEPS;
     }
+    return true;
+}
+
+static int take_register(bool *busy)
+{
+    int r = 0;
+
+    while (r < BORN_FUSED_REGISTERS && busy[r]) r++;
+    if (r < BORN_FUSED_REGISTERS) busy[r] = true;
+    return r;
+}
+
+/* Step k; reg[m] is the register of node m. */
+static void write_step(const fuser *f, const group *x, int k, const int *reg, program *p)
+{
+    const born_gnode *n = &f->e->g->node[x->node[k]];
+    int64_t *code = p->code + k * BORN_FUSED_FIELDS;
+    double number[2] = { 0 };
+
+    code[0] = n->op->id;
+    code[1] = reg[k];
+    for (int i = 0; i < 3; i++) {
+        int m = i < n->in_count ? member_of(f, x, n->in[i]) : -1;
+        code[2 + i] = i >= n->in_count ? -1 : m >= 0 ? p->inputs + reg[m] : input_number(p, n->in[i]);
+    }
+    if (n->op->attrs) born__attrs_numbers(n->op->attrs, n->attrs, number);
+    memcpy(code + 5, number, sizeof number);
+}
+
+/* Fills p from the group; false: it needs too many registers, operands or results. */
+static bool write_program(const fuser *f, const group *x, int32_t at, program *p)
+{
+    bool busy[BORN_FUSED_REGISTERS] = { false };
+    int reg[BORN_FUSED_STEPS];
+    uses u;
+
+    p->count = x->count;
+    p->inputs = count_inputs(f, x, at, p->in, BORN_FUSED_INPUTS);
+    find_uses(f, x, &u);
+    if (p->inputs > BORN_FUSED_INPUTS || !find_results(f, x, &u, p)) return false;
     for (int k = 0; k < x->count; k++) {
-        const born_gnode *n = &g->node[x->node[k]];
-        int64_t *code = p->code + k * BORN_FUSED_FIELDS;
-        double number[2] = { 0 };
-        int r = 0;
-        code[0] = n->op->id;
-        for (int i = 0; i < 3; i++) {
-            int m = i < n->in_count ? member_of(f, x, n->in[i]) : -1;
-            code[2 + i] = i >= n->in_count ? -1 : m >= 0 ? p->inputs + reg[m] : input_number(p, n->in[i]);
-        }
-        while (r < BORN_FUSED_REGISTERS && busy[r]) r++;
-        if (r == BORN_FUSED_REGISTERS) return false;
-        busy[r] = true;
-        reg[k] = r;
-        code[1] = r;
-        if (n->op->attrs) born__attrs_numbers(n->op->attrs, n->attrs, number);
-        memcpy(code + 5, number, sizeof number);
+        reg[k] = take_register(busy); /* before its operands' are free: a step does not write what it reads */
+        if (reg[k] == BORN_FUSED_REGISTERS) return false;
+        write_step(f, x, k, reg, p);
         for (int m = 0; m <= k; m++)
-            if (last_use[m] == k) busy[reg[m]] = false;
+            if (u.last[m] == k) busy[reg[m]] = false;
     }
     for (int i = 0; i < p->outputs; i++) p->result[i] = reg[p->result[i]];
     return true;

@@ -682,7 +682,8 @@ static void make_qconv(kcase *k, born_dtype t)
     if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
 }
 
-/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each matrix. */
+/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each
+   matrix. */
 static born_view some_param(kcase *k, born_dtype t, int rank, const int64_t *dim, bool left)
 {
     int64_t d[8], n = left ? dim[rank - 2] : dim[rank - 1];

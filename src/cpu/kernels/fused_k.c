@@ -36,18 +36,17 @@ typedef struct fused_job {
     int8_t last_write[BORN_FUSED_RESULTS];      /* step that makes result i; -1: it must be copied out */
 } fused_job;
 
-/* m elements from element i of the run on. */
-static void run_piece(const fused_job *j, rooms *r, char *const *p, const int64_t *step, int64_t i, int64_t m)
+/* Where m elements of every input lie, from element i of the run on: in place where they are dense and whole, else
+   gathered with zeros up to the end of the block. */
+static void gather_inputs(const fused_job *j, rooms *r, char *const *p, const int64_t *step, int64_t i, int64_t m,
+                          const void **at)
 {
-    const born_fused *f = &j->f;
     int64_t whole = (m + BLOCK - 1) / BLOCK * BLOCK;
-    const void *at[BORN_FUSED_INPUTS + BORN_FUSED_REGISTERS];
-    void *to[BORN_FUSED_REGISTERS];
 
-    for (int k = 0; k < f->inputs; k++) {
-        int64_t by = step[f->results + k];
+    for (int k = 0; k < j->f.inputs; k++) {
+        int64_t by = step[j->f.results + k];
         int size = j->is_bool[k] ? 1 : (int)sizeof(float);
-        const char *from = p[f->results + k] + i * by;
+        const char *from = p[j->f.results + k] + i * by;
         at[k] = r->in[k].b;
         if (by == 0 && i > 0) continue;         /* one element for all: spread before the first piece */
         if (by == size && m == whole) {
@@ -55,16 +54,33 @@ static void run_piece(const fused_job *j, rooms *r, char *const *p, const int64_
             continue;
         }
         born__copy_strided((char *)r->in[k].b, size, from, by, by == 0 ? whole : m, size);
-        if (by != 0 && m < whole) memset(r->in[k].b + m * size, 0, (size_t)((whole - m) * size));
+        if (by != 0) memset(r->in[k].b + m * size, 0, (size_t)((whole - m) * size));
     }
-    for (int k = 0; k < BORN_FUSED_REGISTERS; k++) at[f->inputs + k] = to[k] = r->reg[k].b;
+}
+
+/* The place in a result that step s may write at once, or the register. */
+static void *target_of(const fused_job *j, int s, rooms *r, char *const *p, const int64_t *step, int64_t i)
+{
+    const born_fused_step *t = &j->f.step[s];
+
+    for (int k = 0; k < j->f.results; k++)
+        if (j->last_write[k] == s && step[k] == (t->test ? 1 : (int64_t)sizeof(float))) return p[k] + i * step[k];
+    return r->reg[t->to].b;
+}
+
+/* m elements from element i of the run on. */
+static void run_piece(const fused_job *j, rooms *r, char *const *p, const int64_t *step, int64_t i, int64_t m)
+{
+    const born_fused *f = &j->f;
+    int64_t whole = (m + BLOCK - 1) / BLOCK * BLOCK;
+    const void *at[BORN_FUSED_INPUTS + BORN_FUSED_REGISTERS];
+
+    gather_inputs(j, r, p, step, i, m, at);
     for (int s = 0; s < f->steps; s++) {
         const born_fused_step *t = &f->step[s];
         const void *x[3] = { NULL };
-        void *z = to[t->to];
+        void *z = m == whole ? target_of(j, s, r, p, step, i) : r->reg[t->to].b;
         for (int k = 0; k < t->in_count; k++) x[k] = at[t->in[k]];
-        for (int k = 0; k < f->results && m == whole; k++)
-            if (j->last_write[k] == s && step[k] == (t->test ? 1 : (int64_t)sizeof(float))) z = p[k] + i * step[k];
         run_step(t, x, z, whole);
         at[f->inputs + t->to] = z;
     }
