@@ -175,7 +175,8 @@ static void make_cast(kcase *k, born_dtype t)
 }
 
 /* Registers and operands of a program being made: what each holds, as a place of the program's numbering. */
-typedef struct held { int64_t at[24]; bool is_bool[24]; int n; } held;
+enum { HELD = BORN_FUSED_INPUTS + 1 + BORN_FUSED_REGISTERS };
+typedef struct held { int64_t at[HELD]; bool is_bool[HELD]; int n; } held;
 
 static int64_t some_held(kcase *k, const held *h, bool is_bool)
 {
