@@ -20,5 +20,19 @@ born_val born__emit_swap_last(born_emit *e, born_val v);
 /* A bit per axis of `reduce` attributes applied to g->in[0], read from operand 1; false (with e->err set) where that is
    not known. */
 bool born__emit_reduced(born_emit *e, const born_grad *g, uint32_t *mask);
+/* The sizes of v; false (with e->err set) where they are not known yet. */
+bool born__emit_sizes(born_emit *e, born_val v, born_view *m);
+/* v reduced by `op` (a row of the reduce attributes) over the axes whose bits are set, which stay as dims of 1. */
+born_val born__emit_reduce(born_emit *e, born_op_id op, born_val v, uint32_t axes);
+/* v [C] as [1.., C, 1..] of this rank, C at `axis`. */
+born_val born__emit_along(born_emit *e, born_val v, int axis, int rank);
+/* A constant everywhere, with the sizes and dtype of `like`. */
+born_val born__emit_filled(born_emit *e, born_val like, double k);
+/* v in the dtype of `like`. */
+born_val born__emit_as(born_emit *e, born_val v, born_val like);
+/* The sum of two gradients of one operand, of which either may be absent. */
+born_val born__emit_plus(born_emit *e, born_val a, born_val b);
+/* Fails the builder, unless it has failed already. */
+void born__emit_refuse(born_emit *e, const char *op, const char *why);
 static inline bool born__grad_wants(const born_grad *g, int i) { return i < g->in_count && g->wanted[i]; }
 #endif

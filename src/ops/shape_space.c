@@ -206,21 +206,30 @@ static born_status col2im_dim(born_infer *f, const born_col2im_attrs *a, col2im_
     return BORN_OK;
 }
 
-static born_status col2im_read(born_infer *f, col2im_geometry *g)
+/* The windows of `images` image sizes, which are in g->image; block sizes are operand `block`. */
+static born_status windows_read(born_infer *f, col2im_geometry *g, int64_t images, int block)
 {
     const born_col2im_attrs *a = BORN_ATTRS_OF(col2im, f);
-    const born_view *x = &f->in[0];
-    int64_t n, m;
-    *g = (col2im_geometry){ .blocks = 1, .positions = 1 };
-    BORN_TRY(born__host_i64(f, 1, g->image, SPATIAL, &n));
-    BORN_TRY(born__host_i64(f, 2, g->block, SPATIAL, &m));
-    if (n != m || n < 1)
-        return born__infer_fail(f, BORN_SHAPE, "%lld image sizes, %lld block sizes", (long long)n, (long long)m);
+    int64_t n;
+    g->blocks = g->positions = 1;
+    BORN_TRY(born__host_i64(f, block, g->block, SPATIAL, &n));
+    if (n != images || n < 1)
+        return born__infer_fail(f, BORN_SHAPE, "%lld image sizes, %lld block sizes", (long long)images, (long long)n);
     g->rank = (int)n;
     BORN_TRY(col2im_list(f, &a->strides, n, "strides"));
     BORN_TRY(col2im_list(f, &a->dilations, n, "dilations"));
     BORN_TRY(col2im_list(f, &a->pads, 2 * n, "pads"));
     for (int d = 0; d < g->rank; d++) BORN_TRY(col2im_dim(f, a, g, d));
+    return BORN_OK;
+}
+
+static born_status col2im_read(born_infer *f, col2im_geometry *g)
+{
+    const born_view *x = &f->in[0];
+    int64_t n;
+    *g = (col2im_geometry){ .rank = 0 };
+    BORN_TRY(born__host_i64(f, 1, g->image, SPATIAL, &n));
+    BORN_TRY(windows_read(f, g, n, 2));
     if (x->rank != 3 || x->dim[1] % g->blocks != 0 || x->dim[2] != g->positions)
         return born__infer_fail(f, BORN_SHAPE, "x %s is not [N, C*%lld, %lld]", born__infer_shape(f, 0),
                                 (long long)g->blocks, (long long)g->positions);
@@ -300,5 +309,87 @@ born_status born__ref_col2im(born_call *c, const born_exec *x)
     col2im_job j = { &g, &c->in[0], &c->out[0], born__reduce_run(c->in[0].dtype, BORN_REDUCE_ADD) };
     if (!j.add) return born__no_body(c, x);
     born__exec_for(x, c->out[0].dim[0] * c->out[0].dim[1], 1, col2im_images, &j);
+    return BORN_OK;
+}
+
+/* ---- im2col: the same walk the other way, copying ---- */
+
+static born_status im2col_read(born_infer *f, col2im_geometry *g)
+{
+    const born_view *x = &f->in[0];
+    *g = (col2im_geometry){ .rank = 0 };
+    if (x->rank < 3) return born__infer_fail(f, BORN_SHAPE, "x %s is not [N,C,spatial...]", born__infer_shape(f, 0));
+    memcpy(g->image, x->dim + 2, (size_t)(x->rank - 2) * sizeof g->image[0]);
+    return windows_read(f, g, x->rank - 2, 1);
+}
+
+born_status born__shape_im2col(born_infer *f)
+{
+    col2im_geometry g;
+    BORN_TRY(im2col_read(f, &g));
+    int64_t dim[3] = { f->in[0].dim[0], 0, g.positions };
+    if (!born__mul_i64(f->in[0].dim[1], g.blocks, &dim[1]))
+        return born__infer_fail(f, BORN_RANGE, "the columns are too large");
+    born__out_set(f, 0, f->in[0].dtype, 3, dim);
+    return BORN_OK;
+}
+
+/* The column row of one block element k of one image: runs along the last spatial dim, zeros where they leave it. */
+static void im2col_element(const col2im_job *j, const char *image, char *row, const int64_t *k)
+{
+    static const char no_bits[8];
+    const col2im_geometry *g = j->g;
+    int last = g->rank - 1, size = born__elem_size(j->in);
+    int64_t at[SPATIAL] = { 0 }, run = g->steps[last], step = j->out->stride[2] * size, s = g->stride[last];
+    int64_t shift = k[last] * g->dilation[last] - g->pad[last];
+    int64_t from = shift < 0 ? (-shift + s - 1) / s : 0, to = g->image[last] - shift;
+    to = to <= 0 ? 0 : (to + s - 1) / s;
+    if (to > run) to = run;
+    for (int64_t p = 0; p < g->positions; p += run) {
+        int64_t offset = 0, is = j->in->stride[last + 2];
+        bool inside = from < to;
+        for (int d = 0; d < last; d++) {
+            int64_t y = at[d] * g->stride[d] + k[d] * g->dilation[d] - g->pad[d];
+            inside = inside && y >= 0 && y < g->image[d];
+            offset += y * j->in->stride[d + 2];
+        }
+        char *line = row + p * step;
+        int64_t lo = inside ? from : run, hi = inside ? to : run;
+        born__copy_strided(line, step, no_bits, 0, lo, size);
+        if (inside)
+            born__copy_strided(line + lo * step, step, image + (offset + (lo * s + shift) * is) * size, s * is * size,
+                               hi - lo, size);
+        born__copy_strided(line + hi * step, step, no_bits, 0, run - hi, size);
+        for (int d = last - 1; d >= 0 && ++at[d] == g->steps[d]; d--) at[d] = 0;
+    }
+}
+
+static void im2col_images(void *ctx, int64_t begin, int64_t end)
+{
+    const col2im_job *j = ctx;
+    const col2im_geometry *g = j->g;
+    int size = born__elem_size(j->in);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t n = i / j->in->dim[1], c = i % j->in->dim[1], k[SPATIAL] = { 0 };
+        const char *image = j->in->data + (n * j->in->stride[0] + c * j->in->stride[1]) * size;
+        char *row = j->out->data + (n * j->out->stride[0] + c * g->blocks * j->out->stride[1]) * size;
+        for (int64_t b = 0; b < g->blocks; b++, row += j->out->stride[1] * size) {
+            im2col_element(j, image, row, k);
+            for (int d = g->rank - 1; d >= 0 && ++k[d] == g->block[d]; d--) k[d] = 0;
+        }
+    }
+}
+
+born_status born__ref_im2col(born_call *c, const born_exec *x)
+{
+    born_infer f = born__infer_of(c, x);
+    col2im_geometry g;
+    BORN_TRY(im2col_read(&f, &g));
+    bool same = c->out[0].rank == 3 && c->out[0].dim[1] == c->in[0].dim[1] * g.blocks &&
+                c->out[0].dim[2] == g.positions;
+    BORN_FAIL_IF(!same, x->err, BORN_STATE, "%s: the result was made for another shape", c->op->name);
+    if (born__view_count(&c->out[0]) == 0) return BORN_OK;
+    col2im_job j = { .g = &g, .in = &c->in[0], .out = &c->out[0] };
+    born__exec_for(x, c->in[0].dim[0] * c->in[0].dim[1], 1, im2col_images, &j);
     return BORN_OK;
 }
