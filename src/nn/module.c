@@ -1,6 +1,7 @@
 /* Trees of modules: making, naming, tensors, walking. What kinds compute is elsewhere. A tree holds its chain, so
    modules and backends may be closed in any order. Walks use a parent pointer and a child's index, never recursion. */
 #include "nn/module.h"
+#include "nn/nn_help.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static void group_forward(born_module *self, const born_tensor *in, int n_in, bo
 static const born_module_ops group_ops = { .name = "Module", .forward = group_forward };
 /* What a module that found no memory is: no chain knows of it. */
 static born_module dead_module = { .name = (char *)(uintptr_t)"" };
+born_module *born__nn_dead(void) { return &dead_module; }
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
