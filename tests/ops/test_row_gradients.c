@@ -3,6 +3,9 @@
 
 #define F64(...) { BORN_F64, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, NULL, 0, 0, \
                    false }
+#define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
+                         0, true }
+#define NONE { .dtype = BORN_DTYPE_NONE }
 
 TEST(gradient_scatter_reductions)
 {
@@ -10,9 +13,9 @@ TEST(gradient_scatter_reductions)
     for (int r = 1; r < 5; r++) {
         FD_CHECK(.what = "elements", .op = BORN_OP_SCATTER_ELEMENTS,
                  .attrs = &(born_scatter_elements_attrs){ .reduction = r, .axis = -2 },
-                 .in = { F64(4, 2), { BORN_I64, 2, { 3, 2 }, at }, F64(3, 2) });
+                 .in = { F64(4, 2), GIVEN(I64, at, 3, 2), F64(3, 2) });
         FD_CHECK(.what = "tuples", .op = BORN_OP_SCATTER_ND, .attrs = &(born_scatter_nd_attrs){ .reduction = r },
-                 .in = { F64(3, 2), { BORN_I64, 2, { 3, 1 }, rows }, F64(3, 2) });
+                 .in = { F64(3, 2), GIVEN(I64, rows, 3, 1), F64(3, 2) });
     }
 }
 
@@ -44,7 +47,7 @@ TEST(gradient_topk)
     for (int r = 0; r < 2; r++)
         FD_CHECK(.what = r ? "smallest" : "largest", .op = BORN_OP_TOPK, .outs = 2,
                  .attrs = &(born_topk_attrs){ .axis = r - 1, .smallest = r },
-                 .in = { F64(3, 5), { BORN_I64, 1, { 1 }, &two } });
+                 .in = { F64(3, 5), GIVEN(I64, &two, 1) });
 }
 
 /* Running products with zeros in them: each one's gradient is the product of the others. */
@@ -72,6 +75,27 @@ TEST(gradient_cumprod_zeros)
             CHECK_MSG(fabs(got - want) < 1e-12, "way %d, element %d: %g, not %g", way, k, got, want);
         }
         tape_free(t);
+    }
+}
+
+/* Scores [N, C] and [N, C, d], weights, an ignored class, smoothing, every reduction; log-probabilities too. */
+TEST(gradient_losses)
+{
+    static const double t1[] = { 1, 0, 2, 3 }, t2[] = { 1, 0, 3, 2, -100, 1 }, w[] = { 1, 0.5, 2, 0.25 };
+    for (int kind = 0; kind < 48; kind++) {
+        born_loss_attrs a = { .reduction = kind % 3, .ignore_index = kind & 16 ? 3 : -100 };
+        bool deep = kind & 4, weighted = kind & 8, scores = kind >= 24;
+        if (scores) a.label_smoothing = kind & 2 ? 0.3 : 0;
+        fd_case k = { .what = scores ? "scores" : "log-probabilities", .attrs = &a, .outs = scores ? 2 : 1,
+                      .op = scores ? BORN_OP_CROSS_ENTROPY_LOSS : BORN_OP_NLL_LOSS,
+                      .in = { F64(4, 4), GIVEN(I64, t1, 4) } };
+        if (deep) {
+            k.in[0] = (fd_operand)F64(2, 4, 3);
+            k.in[1] = (fd_operand)GIVEN(I32, t2, 2, 3);
+            a.ignore_index = -100;
+        }
+        if (weighted) k.in[2] = (fd_operand)GIVEN(F64, w, 4);
+        fd_check(&k);
     }
 }
 
