@@ -3,6 +3,7 @@
    with the same bits everywhere. Called by the constructors (born__init_fill) and by users. */
 #include <born/init.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"

@@ -66,6 +66,8 @@ static void free_one(born_module *m)
         born_drop(&m->slot[i].value);
         born__free(m->slot[i].name);
     }
+    for (size_t i = 0; i < m->derived_count; i++) born__free(m->derived[i].name);
+    born__free(m->derived);
     born__free(m->slot);
     born__free(m->child);
     born__free(m->config);
@@ -189,7 +191,7 @@ born_module *born_module_group(born_module *parent, const char *name)
 void *born_module_config(born_module *m) { return m->config; }
 
 /* The module after `at` in a walk below `top`, parents first; NULL: the end. */
-static const born_module *next_module(const born_module *top, const born_module *at)
+const born_module *born__module_next(const born_module *top, const born_module *at)
 {
     if (at->child_count) return at->child[0];
     for (; at != top; at = at->parent) {
@@ -227,6 +229,7 @@ static born_status new_slot(born_module *m, const char *name, born_slot_tensor *
 }
 
 static bool has_autodiff(const born_backend *b) { return born__autodiff_at(b->chain, b->level) != NULL; }
+bool born__module_records(const born_module *m) { return has_autodiff(m->root->backend); }
 
 born_tensor born_module_add(born_module *m, const char *name, born_module_role role, born_array value)
 {
@@ -258,7 +261,19 @@ born_tensor born_module_tensor(const born_module *m, const char *name)
 {
     if (!m || !m->ops) return born__poison(BORN_STATE);
     const born_slot_tensor *slot = born__module_slot(m, name);
-    return slot ? slot->value : (born_tensor){ 0 };
+    if (slot) return slot->value;
+    return m->derived_count ? born__module_derived(m, name) : (born_tensor){ 0 };
+}
+
+char *born__module_remove(born_module *m, const char *name)
+{
+    born_slot_tensor *slot = born__module_slot(m, name);
+    char *own = slot->name;
+
+    born_drop(&slot->value);
+    m->slot_count--;
+    memmove(slot, slot + 1, (size_t)(m->slot + m->slot_count - slot) * sizeof *slot);
+    return own;
 }
 
 born_tensor born_module_find(const born_module *m, const char *path)
@@ -271,7 +286,8 @@ born_tensor born_module_find(const born_module *m, const char *path)
         name[n] = '\0';
         m = born_module_get(m, name);
     }
-    return m && m->ops ? born_module_tensor(m, path) : (born_tensor){ 0 };
+    const born_slot_tensor *slot = m && m->ops ? born__module_slot(m, path) : NULL;
+    return slot ? slot->value : (born_tensor){ 0 };
 }
 
 /* Eager for now: through host memory. */
@@ -329,7 +345,7 @@ void born_module_tie(born_module *m, const char *name, born_module *from, const 
 /* Was this tensor shown before slot `at` of module `m`? Only ties can repeat one. */
 static bool shown_before(const born_module *top, const born_module *m, const born_slot_tensor *at)
 {
-    for (const born_module *x = top; x; x = next_module(top, x))
+    for (const born_module *x = top; x; x = born__module_next(top, x))
         for (size_t i = 0; i < x->slot_count; i++) {
             if (x == m && &x->slot[i] == at) return false;
             if (x->slot[i].value.w == at->value.w) return true;
@@ -343,7 +359,7 @@ born_status born_module_each(const born_module *m, bool (*fn)(void *user, const 
     char top[256], path[512];
     born__module_path(m, top, sizeof top);
     size_t skip = top[0] ? strlen(top) + 1 : 0;
-    for (const born_module *x = m; x; x = next_module(m, x)) {
+    for (const born_module *x = m; x; x = born__module_next(m, x)) {
         born__module_path(x, path, sizeof path - 130);
         const char *below = strlen(path) >= skip ? path + skip : "";
         for (size_t i = 0; i < x->slot_count; i++) {
@@ -379,7 +395,7 @@ int64_t born_module_param_count(const born_module *m)
 void born_module_train(born_module *m, bool training)
 {
     if (!m || !m->ops) return;
-    for (const born_module *x = m; x; x = next_module(m, x)) ((born_module *)(uintptr_t)x)->training = training;
+    for (const born_module *x = m; x; x = born__module_next(m, x)) ((born_module *)(uintptr_t)x)->training = training;
 }
 
 bool born_module_training(const born_module *m) { return m && m->training; }
@@ -387,7 +403,7 @@ bool born_module_training(const born_module *m) { return m && m->training; }
 void born_module_freeze(born_module *m, bool frozen)
 {
     if (!m || !m->ops) return;
-    for (const born_module *x = m; x; x = next_module(m, x))
+    for (const born_module *x = m; x; x = born__module_next(m, x))
         for (size_t i = 0; i < x->slot_count; i++) {
             born_slot_tensor *s = &x->slot[i];
             if (s->role != BORN_PARAM || s->frozen == frozen) continue;

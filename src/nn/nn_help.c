@@ -1,6 +1,7 @@
 /* See nn_help.h. Called by every stock module. */
 #include "nn/nn_help.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
