@@ -1,5 +1,5 @@
-/* The words in which modules and losses are written: operators at the call site `at` of the enclosing function. _N takes
-   a C number on the right. */
+/* The words in which modules and losses are written: operators at the call site `at` of the enclosing function. Those
+   in _N take a C number on the right. */
 #ifndef BORN_NN_CALLS_H
 #define BORN_NN_CALLS_H
 #include <born/born.h>
@@ -53,7 +53,8 @@
 #define GATHER_ELEMENTS(a, i, axis) (born_gather_elements)((a), (i), (axis), at)
 #define UNSQUEEZE(a, axis) (born_unsqueeze)((a), BORN_INTS(axis), at)
 #define SQUEEZE(a, axis) (born_squeeze)((a), BORN_INTS(axis), at)
-#define SLICE(a, from, to, axis) (born_slice)((a), BORN_INTS(from), BORN_INTS(to), BORN_INTS(axis), (born_ints){ 0 }, at)
+#define SLICE(a, from, to, axis)                                                                                      \
+    (born_slice)((a), BORN_INTS(from), BORN_INTS(to), BORN_INTS(axis), (born_ints){ 0 }, at)
 #define DETACH(a) (born_detach)(a)
 /* Over one axis, which stays as 1, or is dropped. */
 #define SUM_KEEP(a, axis) (born_reduce_sum)((a), BORN_INTS(axis), NULL, at)
@@ -87,6 +88,11 @@ static inline int64_t born__span_of(const born_shape *s, int first, int last)
     int64_t n = 1;
     for (int d = first; d < last; d++) n *= s->dim[d];
     return n;
+}
+/* [n] of like's dtype, all v. */
+static inline born_tensor born__row(born_tensor like, int64_t n, double v, const born_site *at)
+{
+    return (born_full)(born_backend_of(like), born_dtype_of(like), BORN_SHAPE(n), v, at);
 }
 /* 0, 1, ..., n - 1 as i64. */
 static inline born_tensor born__iota(born_tensor like, int64_t n, const born_site *at)

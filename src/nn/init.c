@@ -1,6 +1,6 @@
-/* Initial values: what torch.nn.init does, with counter-based numbers. Element i of a tensor depends on the tensor's key
-   (seed and path) and i alone, and every function here is computed with our own elementary functions, so a network starts
-   with the same bits everywhere. Called by the constructors (born__init_fill) and by users. */
+/* Initial values: what torch.nn.init does, with counter-based numbers. Element i of a tensor depends on the tensor's
+   key (seed and path) and i alone, and is computed with our own elementary functions, so a network starts with the same
+   bits everywhere. Called by the constructors (born__init_fill) and by users. */
 #include <born/init.h>
 #include <math.h>
 #include <stdio.h>
@@ -314,7 +314,8 @@ born_status born_init_orthogonal(born_module *m, const char *path, double gain, 
         born__init_fill(BORN_F64, a, t.count, t.key, (born_fill){ BORN_FILL_NORMAL, 0, 1 });
         orthonormal(a, count, length);
         for (int64_t r = 0; r < count; r++)
-            for (int64_t i = 0; i < length; i++) put(&t, tall ? i * columns + r : r * columns + i, gain * a[r * length + i]);
+            for (int64_t i = 0; i < length; i++)
+                put(&t, tall ? i * columns + r : r * columns + i, gain * a[r * length + i]);
     } else {
         s = born__fail(err, BORN_NOMEM, "init: no memory for '%.100s'", path);
     }

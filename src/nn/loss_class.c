@@ -62,7 +62,8 @@ born_tensor(born_cross_entropy)(born_tensor x, born_tensor target, const born_cr
     return by_index(BORN_OP_CROSS_ENTROPY_LOSS, x, target, attrs, at);
 }
 
-born_tensor(born_nll_loss)(born_tensor x, born_tensor target, const born_cross_entropy_attrs *attrs, const born_site *at)
+born_tensor(born_nll_loss)(born_tensor x, born_tensor target, const born_cross_entropy_attrs *attrs,
+                           const born_site *at)
 {
     if (!sound(attrs)) return born__loss_fail(x, at, BORN_INVALID, "nll_loss: there is no such reduction");
     return by_index(BORN_OP_NLL_LOSS, x, target, attrs, at);
@@ -109,7 +110,7 @@ born_tensor(born_multilabel_margin_loss)(born_tensor x, born_tensor target, cons
     born_tensor index = WHERE(valid, target, born__like(target, 0, at));
     born_tensor hit = (born_scatter_elements)((born_full)(born_backend_of(x), t, s, 0, at), index, CAST(valid, t),
                                               &(born_scatter_elements_attrs){ .axis = 1, .reduction = 1 }, at);
-    born_tensor others = CAST(EQ_N(hit, 0), t);                                     /* [N, C]: classes that are no target */
+    born_tensor others = CAST(EQ_N(hit, 0), t);                                     /* [N, C]: no targets */
     born_tensor of_target = UNSQUEEZE(GATHER_ELEMENTS(x, index, 1), 2);             /* [N, targets, 1] */
     born_tensor z = AT_LEAST_0(ADD_N(SUB(UNSQUEEZE(x, 1), of_target), 1));          /* [N, targets, C] */
     z = MUL(MUL(z, UNSQUEEZE(CAST(valid, t), 2)), UNSQUEEZE(others, 1));

@@ -28,7 +28,8 @@ born_tensor born__loss_reduce(born_tensor losses, born_reduction r, const born_s
     if (r == BORN_SUM) return SUM_ALL(losses);
     if (r == BORN_MEAN) return MEAN_ALL(losses);
     born_shape s = born_shape_of(losses);
-    if (r != BORN_BATCH_MEAN) return born__loss_fail(losses, at, BORN_INVALID, "loss: there is no reduction %d", (int)r);
+    if (r != BORN_BATCH_MEAN)
+        return born__loss_fail(losses, at, BORN_INVALID, "loss: there is no reduction %d", (int)r);
     return DIV_N(SUM_ALL(losses), s.rank ? (double)s.dim[0] : 1);
 }
 

@@ -149,7 +149,8 @@ static born_status check_name(const born_module *parent, const char *name, born_
 {
     BORN_FAIL_IF(!name[0] || strchr(name, '.'), err, BORN_INVALID, "a child cannot be named '%.60s'", name);
     for (size_t i = 0; i < parent->child_count; i++)
-        BORN_FAIL_IF(!strcmp(parent->child[i]->name, name), err, BORN_INVALID, "there is a child '%.60s' already", name);
+        BORN_FAIL_IF(!strcmp(parent->child[i]->name, name), err, BORN_INVALID, "there is a child '%.60s' already",
+                     name);
     BORN_FAIL_IF(born__module_slot(parent, name), err, BORN_INVALID, "there is a tensor '%.60s' already", name);
     return BORN_OK;
 }

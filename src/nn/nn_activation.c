@@ -13,8 +13,8 @@ static void activation_forward(born_module *self, const born_tensor *in, int n_i
     if (born__nn_arity(self, in, n_in, 1, 1, n_out, 1)) out[0] = c->fn(self, in[0], c->a, c->b, at);
 }
 
-/* PyTorch's functions as calls of ours. At the bounds of relu6 and hardtanh the gradient is 0, as there, which clamp's is
-   not. */
+/* PyTorch's functions as calls of ours. At the bounds of relu6 and hardtanh the gradient is 0, as there, which clamp's
+   is not. */
 #define FN(name, ...)                                                                                                 \
     static born_tensor name##_fn(born_module *m, born_tensor x, double a, double b, const born_site *at)              \
     {                                                                                                                 \
@@ -99,7 +99,8 @@ born_module *born_activation_layer(born_module *parent, const char *name, born_a
 {
     if (!parent || !born_module_dtype(parent)) return born__nn_dead();
     if ((unsigned)kind >= BORN_ACTIVATION_COUNT || isnan(a) || isnan(b))
-        return born__nn_refuse(parent, name, &activation_ops[0], "there is no activation %d of %g and %g", (int)kind, a, b);
+        return born__nn_refuse(parent, name, &activation_ops[0], "there is no activation %d of %g and %g", (int)kind,
+                               a, b);
     const born_module_ops *ops = &activation_ops[kind];
     bool by_dim = kind == BORN_ACTIVATION_softmax || kind == BORN_ACTIVATION_log_softmax ||
                   kind == BORN_ACTIVATION_softmin || kind == BORN_ACTIVATION_glu;

@@ -146,7 +146,8 @@ static born_tensor attend(born_module *m, born_tensor q, born_tensor k, born_ten
     k = repeat_heads(k, c->heads, at);
     v = repeat_heads(v, c->heads, at);
     born_tensor scores = MATMUL(MUL_N(q, 1 / sqrt((double)c->head)), TRANSPOSE(k, BORN_INTS(0, 1, 3, 2)));
-    if (born__given(mask)) scores = is_bool(mask) ? WHERE(mask, born__like(q, -INFINITY, at), scores) : ADD(scores, mask);
+    if (born__given(mask) && is_bool(mask)) scores = WHERE(mask, born__like(q, -INFINITY, at), scores);
+    else if (born__given(mask)) scores = ADD(scores, mask);
     scores = (born_softmax)(scores, -1, at);
     scores = born__nn_dropout(m, scores, c->dropout, born_shape_of(scores), at);
     if (weights) *weights = scores;
@@ -240,7 +241,8 @@ static void attention_forward(born_module *self, const born_tensor *in, int n_in
         p[1] = with_row(p[1], bias_k, at);
         p[2] = with_row(p[2], born_module_tensor(self, "bias_v"), at);
     }
-    born_tensor q = to_heads(p[0], c->heads, at), k = to_heads(p[1], c->kv_heads, at), v = to_heads(p[2], c->kv_heads, at);
+    born_tensor q = to_heads(p[0], c->heads, at);
+    born_tensor k = to_heads(p[1], c->kv_heads, at), v = to_heads(p[2], c->kv_heads, at);
     if (!born_is_alive(q) || !born_is_alive(k) || !born_is_alive(v)) return;
     if (c->rotary_base > 0) {
         born_tensor from = born__iota(q, born_shape_of(k).dim[2], at);

@@ -26,8 +26,8 @@ born_tensor born__nn_step(born_recurrent_kind kind, born_tensor gi, born_tensor 
 /* ---- the projected LSTM ---------------------------------------------------------------------------------------- */
 
 born_tensor born__nn_projected(const born_module *m, born_tensor x, born_tensor w_ih, born_tensor w_hh,
-                               born_tensor w_hr, born_tensor b_ih, born_tensor b_hh, born_tensor lengths, bool reverse, born_tensor *h, born_tensor *c,
-                               const born_site *at)
+                               born_tensor w_hr, born_tensor b_ih, born_tensor b_hh, born_tensor lengths,
+                               bool reverse, born_tensor *h, born_tensor *c, const born_site *at)
 {
     born_shape s = born_shape_of(x);
     int64_t T = s.dim[0];
@@ -82,10 +82,11 @@ static void cell_forward(born_module *self, const born_tensor *in, int n_in, bor
     for (int i = 0; i < 1 + lstm; i++) {
         born_tensor given = born__nn_in(in, n_in, 1 + i);
         state[i] = born__given(given) ? born__nn_batch(self, given, 2, &ignored, at)
-                                      : (born_full)(born_module_backend(self), born_dtype_of(x), BORN_SHAPE(B, c->hidden), 0, at);
+                                      : RESHAPE(born__row(x, B * c->hidden, 0, at), BORN_SHAPE(B, c->hidden));
     }
-    born_tensor gi = born__nn_linear(x, born_module_tensor(self, "weight_ih"), born_module_tensor(self, "bias_ih"), at);
-    born_tensor gh = born__nn_linear(state[0], born_module_tensor(self, "weight_hh"), born_module_tensor(self, "bias_hh"), at);
+    born_tensor b_ih = born_module_tensor(self, "bias_ih"), b_hh = born_module_tensor(self, "bias_hh");
+    born_tensor gi = born__nn_linear(x, born_module_tensor(self, "weight_ih"), b_ih, at);
+    born_tensor gh = born__nn_linear(state[0], born_module_tensor(self, "weight_hh"), b_hh, at);
     out[0] = born__nn_unbatch(born__nn_step(c->kind, gi, gh, state[0], &state[1], at), single, at);
     if (n_out > 1) out[1] = born__nn_unbatch(state[1], single, at);
 }

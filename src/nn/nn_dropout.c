@@ -1,4 +1,4 @@
-/* Dropout. Which elements stay is drawn with the module's key, so a resumed run drops what an uninterrupted one would. */
+/* Dropout. Which elements stay is drawn with the module's key: a resumed run drops what an uninterrupted one would. */
 #include <math.h>
 
 #include "nn/nn_help.h"

@@ -1,5 +1,5 @@
-/* Embedding and EmbeddingBag. What PyTorch does to the gradient alone (no gradient for the padding row, less for frequent
-   ones) is done by factors on y - detach(y), whose value is 0. */
+/* Embedding and EmbeddingBag. What PyTorch does to the gradient alone (none for the padding row, less for frequent ones)
+   is done by factors on y - detach(y), whose value is 0. */
 #include <math.h>
 
 #include "nn/nn_help.h"
@@ -76,7 +76,7 @@ static born_tensor pool_even(born_module *m, born_tensor rows, born_tensor kept,
     born_shape s = born_shape_of(rows);
     bool max = c->mode == BORN_BAG_MAX;
 
-    if (s.dim[1] == 0) return (born_full)(born_module_backend(m), born_dtype_of(rows), BORN_SHAPE(s.dim[0], s.dim[2]), 0, at);
+    if (s.dim[1] == 0) return SUM(rows, 1);
     if (born__given(kept)) rows = WHERE(UNSQUEEZE(kept, -1), rows, born__like(rows, max ? -INFINITY : 0, at));
     if (max) {
         born_tensor y = SQUEEZE((born_topk)(rows, 1, &(born_topk_attrs){ .axis = 1 }, NULL, at), 1);
@@ -102,11 +102,11 @@ static born_tensor pool_offsets(born_module *m, born_tensor rows, born_tensor ke
     born_tensor marks = (born_scatter_elements)((born_full)(b, BORN_I64, BORN_SHAPE(n + 1), 0, at), offsets,
                                                 (born_full)(b, BORN_I64, BORN_SHAPE(B), 1, at), &add, at);
     born_tensor bag = SLICE(ADD_N((born_cumsum)(marks, 0, NULL, at), -1), 0, n, 0);
-    born_tensor place = UNSQUEEZE(bag, -1), one = born__given(kept) ? CAST(kept, t) : (born_full)(b, t, BORN_SHAPE(n), 1, at);
-    born_tensor full = (born_scatter_elements)((born_full)(b, t, BORN_SHAPE(B), 0, at), bag, one, &add, at);
+    born_tensor place = UNSQUEEZE(bag, -1), one = born__given(kept) ? CAST(kept, t) : born__row(rows, n, 1, at);
+    born_tensor full = (born_scatter_elements)(born__row(rows, B, 0, at), bag, one, &add, at);
     if (c->mode == BORN_BAG_MAX) {
-        born_tensor low = born__like(rows, -INFINITY, at), start = (born_full)(b, t, BORN_SHAPE(B, c->dim), -INFINITY, at);
-        if (born__given(kept)) rows = WHERE(UNSQUEEZE(kept, -1), rows, low);
+        born_tensor start = (born_full)(b, t, BORN_SHAPE(B, c->dim), -INFINITY, at);
+        if (born__given(kept)) rows = WHERE(UNSQUEEZE(kept, -1), rows, born__like(rows, -INFINITY, at));
         born_tensor y = (born_scatter_nd)(start, place, rows, &most, at);
         return WHERE(EQ_N(UNSQUEEZE(full, -1), 0), born__like(rows, 0, at), y);
     }
@@ -123,9 +123,10 @@ static void bag_forward(born_module *self, const born_tensor *in, int n_in, born
     if (!born__nn_arity(self, in, n_in, 1, 3, n_out, 1)) return;
     born_tensor offsets = born__nn_in(in, n_in, 1), weights = born__nn_in(in, n_in, 2);
     int rank = born_shape_of(in[0]).rank;
-    if (born_is_alive(in[0]) && (rank != (born__given(offsets) ? 1 : 2) || (born__given(weights) && c->mode != BORN_BAG_SUM))) {
+    bool fits = rank == (born__given(offsets) ? 1 : 2) && (!born__given(weights) || c->mode == BORN_BAG_SUM);
+    if (born_is_alive(in[0]) && !fits) {
         out[0] = born__module_fail(self, BORN_SHAPE,
-                                   "takes indices [bags, n] or [n] with offsets, weights only for sums; x has %d dims", rank);
+                                   "takes [bags, n] or [n] and offsets, weights only for sums; x has %d dims", rank);
         return;
     }
     born_tensor rows = look_up(self, in[0], at), kept = counts(c, in[0], at);

@@ -30,8 +30,9 @@ static void max_forward(born_module *self, const born_tensor *in, int n_in, born
     (void)born__op_call(BORN_OP_MAX_POOL, &x, 1, &attrs, 2, y, at);
     out[0] = born__nn_unbatch(y[0], single, at);
     if (n_out < 2) return;
-    born_shape s = born_shape_of(x);            /* the operator counts through all of x, PyTorch within each plane */
-    out[1] = born__nn_unbatch(born_mod_number(y[1], (double)(plane_of(&s) > 0 ? plane_of(&s) : 1), NULL, at), single, at);
+    born_shape s = born_shape_of(x);    /* the operator counts through all of x, PyTorch within each plane */
+    int64_t plane = plane_of(&s) > 0 ? plane_of(&s) : 1;
+    out[1] = born__nn_unbatch(born_mod_number(y[1], (double)plane, NULL, at), single, at);
 }
 
 /* x [N, C, spatial...] averaged; where windows may be cut off at the end, a divisor needs the zeros to be there. */
@@ -150,7 +151,10 @@ static born_module *pool(born_module *parent, const char *name, int kind, pool_c
     return born_module_define(parent, name, ops, &c, sizeof c);
 }
 
-static const born_module_ops *ops_for(int kind, int dims) { return &pool_ops[kind][dims < 1 || dims > 3 ? 0 : dims - 1]; }
+static const born_module_ops *ops_for(int kind, int dims)
+{
+    return &pool_ops[kind][dims < 1 || dims > 3 ? 0 : dims - 1];
+}
 
 born_module *born_max_pool_nd_sized(born_module *parent, const char *name, int dims, born_ints kernel,
                                     const born_max_pool_desc *options, size_t bytes)

@@ -66,8 +66,8 @@ static born_tensor run_layer(const born_module *m, const recurrent_config *c, in
                                     .activations = { relu, c->kind == BORN_RNN_RELU ? c->directions : 0 } };
     const born_gru_attrs gru = { .direction = direction, .hidden_size = c->hidden, .linear_before_reset = true };
     const born_lstm_attrs long_short = { .direction = direction, .hidden_size = c->hidden };
-    const void *attrs = lstm ? (const void *)&long_short : c->kind == BORN_GRU ? (const void *)&gru : (const void *)&simple;
-    (void)born__op_call(op[c->kind], v, lstm ? 7 : 6, attrs, lstm ? 3 : 2, y, at);
+    const void *const attrs[] = { &simple, &simple, &gru, &long_short };
+    (void)born__op_call(op[c->kind], v, lstm ? 7 : 6, attrs[c->kind], lstm ? 3 : 2, y, at);
     state[0] = y[1];
     if (lstm) state[1] = y[2];
     born_shape s = born_shape_of(x);
@@ -116,7 +116,8 @@ static void recurrent_forward(born_module *self, const born_tensor *in, int n_in
 
     if (!born__nn_arity(self, in, n_in, 1, 2 + states, n_out, 1 + states)) return;
     bool single = rank == 2;
-    if (born_is_alive(x) && (rank < 2 || rank > 3)) x = born__module_fail(self, BORN_SHAPE, "x has %d dims, not 2 or 3", rank);
+    if (born_is_alive(x) && (rank < 2 || rank > 3))
+        x = born__module_fail(self, BORN_SHAPE, "x has %d dims, not 2 or 3", rank);
     if (single) x = UNSQUEEZE(x, 1);
     else if (c->batch_first) x = TRANSPOSE(x, BORN_INTS(1, 0, 2));
     if (born_is_alive(x) && born_shape_of(x).dim[0] < 1) x = born__module_fail(self, BORN_SHAPE, "x has no steps");
@@ -184,8 +185,8 @@ static born_module *recurrent(born_module *parent, const char *name, born_recurr
                  c.layers <= 64 && c.proj >= 0 && c.proj < hidden && (!c.proj || kind == BORN_LSTM) &&
                  (!d.relu || kind == BORN_RNN_TANH) && c.dropout >= 0 && c.dropout <= 1;
     if (!sound)
-        return born__nn_refuse(parent, name, ops, "sizes %lld and %lld, %lld layers (at most 64), projection %lld, or an "
-                               "option of another kind", (long long)input, (long long)hidden, (long long)c.layers,
+        return born__nn_refuse(parent, name, ops, "sizes %lld and %lld, %lld layers (at most 64), projection %lld, "
+                               "or an option of another kind", (long long)input, (long long)hidden, (long long)c.layers,
                                (long long)c.proj);
     born_module *m = born_module_define(parent, name, ops, &c, sizeof c);
     add_weights(m, &c, !d.no_bias);

@@ -135,8 +135,8 @@ static born_module *with_factor(born_module *parent, const char *name, const bor
     if (factor < 1 || factor > 32768) return born__nn_refuse(parent, name, ops, "a factor of %lld", (long long)factor);
     return born_module_define(parent, name, ops, &factor, sizeof factor);
 }
-born_module *born_pixel_shuffle_sized(born_module *parent, const char *name, int64_t factor, const born_no_desc *options,
-                                      size_t bytes)
+born_module *born_pixel_shuffle_sized(born_module *parent, const char *name, int64_t factor,
+                                      const born_no_desc *options, size_t bytes)
 {
     return with_factor(parent, name, &shuffle_ops, factor, options, bytes);
 }

@@ -72,8 +72,8 @@ static born_module *layer(born_module *parent, const char *name, bool decoder, i
 
     if (d_model < 1 || nhead < 1 || feedforward < 1 || d_model % nhead || !(dropout >= 0 && dropout <= 1) ||
         !(d->eps >= 0) || (unsigned)d->activation > BORN_TRANSFORMER_GELU)
-        return born__nn_refuse(parent, name, ops, "sizes %lld, %lld, %lld heads, dropout %g, eps %g", (long long)d_model,
-                               (long long)feedforward, (long long)nhead, dropout, d->eps);
+        return born__nn_refuse(parent, name, ops, "sizes %lld, %lld, %lld heads, dropout %g, eps %g",
+                               (long long)d_model, (long long)feedforward, (long long)nhead, dropout, d->eps);
     layer_config c = { decoder, d->norm_first, d->activation == BORN_TRANSFORMER_GELU, dropout };
     born_multihead_attention_desc attention = { .dropout = dropout, .no_bias = d->no_bias,
                                                 .batch_first = d->batch_first, .causal = d->causal };
