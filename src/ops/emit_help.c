@@ -179,3 +179,45 @@ born_val born__emit_ungather(born_emit *e, born_val v, const born_view *x, born_
     born_val sum = born__emit1(e, BORN_OP_SCATTER_ND, &add, in, 3);
     return axis == 0 ? sum : born__emit_permuted(e, sum, back, x->rank);
 }
+
+born_val born__emit_reduce(born_emit *e, born_op_id op, born_val v, uint32_t axes)
+{
+    int64_t list[BORN_MAX_RANK];
+    int n = 0;
+    if (!v || e->err.status) return 0;
+    for (int d = 0; d < BORN_MAX_RANK; d++)
+        if (axes >> d & 1u) list[n++] = d;
+    return n > 0 ? born__emit_two(e, op, v, e->ints(e, list, n)) : v;
+}
+
+born_val born__emit_along(born_emit *e, born_val v, int axis, int rank)
+{
+    if (!v || e->err.status) return 0;
+    int64_t dim[BORN_MAX_RANK], n = e->meta(e, v)->dim[0];
+    for (int d = 0; d < rank; d++) dim[d] = d == axis ? n : 1;
+    return born__emit_reshape(e, v, dim, rank);
+}
+
+born_val born__emit_filled_like(born_emit *e, born_val like, double k)
+{
+    born_view m;
+    if (!like || e->err.status || !born__emit_sizes(e, like, &m)) return 0;
+    return born__emit_expand(e, e->scalar(e, m.dtype, k), m.dim, m.rank);
+}
+
+born_val born__emit_as(born_emit *e, born_val v, born_val like)
+{
+    if (!v || e->err.status) return 0;
+    const born_cast_attrs to = { .to = e->meta(e, like)->dtype };
+    return e->meta(e, v)->dtype == to.to ? v : born__emit1(e, BORN_OP_CAST, &to, &v, 1);
+}
+
+born_val born__emit_plus(born_emit *e, born_val a, born_val b)
+{
+    return a && b ? born__emit_two(e, BORN_OP_ADD, a, b) : a ? a : b;
+}
+
+void born__emit_refuse(born_emit *e, const char *op, const char *why)
+{
+    if (!e->err.status) born__fail(&e->err, BORN_UNSUPPORTED, "%s: %s", op, why);
+}

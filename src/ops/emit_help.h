@@ -40,5 +40,17 @@ born_val born__emit_times(born_emit *e, born_val v, double k);
 born_val born__emit_ungather(born_emit *e, born_val v, const born_view *x, born_val index, int axis);
 static inline born_val born__grad_in(const born_grad *g, int i) { return i < g->in_count ? g->in[i] : 0; }
 static inline born_val born__grad_out_g(const born_grad *g, int i) { return i < g->out_count ? g->gout[i] : 0; }
+/* v reduced by `op` (a row of the reduce attributes) over the axes whose bits are set, which stay as dims of 1. */
+born_val born__emit_reduce(born_emit *e, born_op_id op, born_val v, uint32_t axes);
+/* v [C] as [1.., C, 1..] of this rank, C at `axis`. */
+born_val born__emit_along(born_emit *e, born_val v, int axis, int rank);
+/* A constant everywhere, with the sizes and dtype of `like`. */
+born_val born__emit_filled_like(born_emit *e, born_val like, double k);
+/* v in the dtype of `like`. */
+born_val born__emit_as(born_emit *e, born_val v, born_val like);
+/* The sum of two gradients of one operand, of which either may be absent. */
+born_val born__emit_plus(born_emit *e, born_val a, born_val b);
+/* Fails the builder, unless it has failed already. */
+void born__emit_refuse(born_emit *e, const char *op, const char *why);
 static inline bool born__grad_wants(const born_grad *g, int i) { return i < g->in_count && g->wanted[i]; }
 #endif

@@ -13,6 +13,7 @@ enum { GRID_TAPS = 4 };
 
 typedef struct grid_job {
     const born_view *x, *grid, *y;
+    const born_view *dx, *dgrid;        /* of grid_sample_grad, whose y is what arrived; dgrid NULL: not wanted */
     int spatial, mode, padding, taps;
     bool align;
     int64_t points;             /* of one batch entry */
@@ -88,8 +89,37 @@ static grid_taps grid_axis(const grid_job *j, double at, int64_t size, int64_t s
     return t;
 }
 
+/* d weight / d grid value of the taps that grid_axis made. Where the coordinate was clamped to the border it does not
+   move, at the border itself neither (PyTorch's convention); each reflection turns it around. */
+static void grid_slopes(const grid_job *j, double at, int64_t size, const grid_taps *t, double *slope)
+{
+    const double far = 1e15;
+    double lo = j->align ? 0 : -0.5, hi = (double)size - (j->align ? 1 : 0.5);
+    double by = ((double)size - (j->align ? 1 : 0)) / 2;
+    bool still = at != at || at > far || at < -far || j->mode == GRID_NEAREST;
+    if (!still && j->padding == GRID_REFLECTION) {
+        double span = hi - lo, over = at < lo ? lo - at : at - lo;
+        if (at < lo) by = -by;
+        if (!(span > 0)) still = true;
+        else if (fmod(floor(over / span), 2) != 0) by = -by;
+        at = grid_reflect(at, lo, hi);
+    }
+    if (j->padding != GRID_ZEROS && j->mode != GRID_CUBIC) still = still || at <= 0 || at >= (double)size - 1;
+    double first = floor(at) - (j->mode == GRID_CUBIC ? 1 : 0);
+    for (int k = 0; k < j->taps; k++) {
+        double d = still ? 0 : at - first - (double)k, a = -0.75, u = fabs(d);
+        slope[k] = 0;
+        if (still || t->at[k] == GRID_NONE) continue;
+        if (j->mode == GRID_LINEAR) slope[k] = k == 0 ? -by : by;
+        else if (u <= 1) slope[k] = ((3 * (a + 2) * u - 2 * (a + 3)) * u) * (d < 0 ? -by : by);
+        else if (u < 2) slope[k] = ((3 * a * u - 10 * a) * u + 8 * a) * (d < 0 ? -by : by);
+    }
+}
+
 #define BORN_EACH "ops/resize_grid_body.inc"
 #include "ops/each_num.inc"
+#define BORN_EACH "ops/resize_grid_back.inc"
+#include "ops/each_float.inc"
 
 born_status born__shape_grid_sample(born_infer *f)
 {
@@ -107,18 +137,54 @@ born_status born__shape_grid_sample(born_infer *f)
     return BORN_OK;
 }
 
-born_status born__ref_grid_sample(born_call *c, const born_exec *x)
+static grid_job grid_of(const born_grid_sample_attrs *a, const born_view *x, const born_view *grid, const born_view *y)
 {
-    const born_grid_sample_attrs *a = BORN_ATTRS_OF(grid_sample, c);
-    grid_job j = { .x = &c->in[0], .grid = &c->in[1], .y = &c->out[0], .spatial = c->in[0].rank - 2,
-                   .padding = a->padding_mode, .align = a->align_corners, .points = 1 };
+    grid_job j = { .x = x, .grid = grid, .y = y, .spatial = x->rank - 2, .padding = a->padding_mode,
+                   .align = a->align_corners, .points = 1 };
     j.mode = a->mode == 3 ? GRID_LINEAR : a->mode == 4 ? GRID_CUBIC : a->mode;     /* the older spellings */
     j.taps = j.mode == GRID_NEAREST ? 1 : j.mode == GRID_LINEAR ? 2 : GRID_TAPS;
+    for (int i = 0; i < j.spatial; i++) j.points *= y->dim[2 + i];
+    return j;
+}
+
+born_status born__ref_grid_sample(born_call *c, const born_exec *x)
+{
+    if (born__view_count(&c->out[0]) == 0) return BORN_OK;
+    grid_job j = grid_of(BORN_ATTRS_OF(grid_sample, c), &c->in[0], &c->in[1], &c->out[0]);
     void (*points)(void *, int64_t, int64_t) = BORN_PICK_NUM(j.x->dtype, grid_points);
     if (!points) return born__no_body(c, x);
-    if (born__view_count(j.y) == 0) return BORN_OK;
-    for (int i = 0; i < j.spatial; i++) j.points *= j.y->dim[2 + i];
     born__exec_for(x, j.y->dim[0] * j.points, 1 + 1024 / j.y->dim[1], points, &j);
+    return BORN_OK;
+}
+
+born_status born__shape_grid_sample_grad(born_infer *f)
+{
+    born_infer forward = *f;
+    born_view y = { .dtype = f->in[0].dtype };
+    forward.in = f->in + 1;
+    forward.in_count = 2;
+    forward.out = &y;
+    forward.out_count = 1;
+    BORN_TRY(born__shape_grid_sample(&forward));
+    bool same = f->in[0].rank == y.rank;
+    for (int d = 0; same && d < y.rank; d++) same = f->in[0].dim[d] == y.dim[d];
+    if (!same)
+        return born__infer_fail(f, BORN_SHAPE, "g %s is no result of sampling %s at %s", born__infer_shape(f, 0),
+                                born__infer_shape(f, 1), born__infer_shape(f, 2));
+    for (int i = 0; i < 2; i++) born__out_like(f, i, &f->in[1 + i]);
+    return BORN_OK;
+}
+
+/* Points of one batch entry add to one image, so only entries are independent. */
+born_status born__ref_grid_sample_grad(born_call *c, const born_exec *x)
+{
+    const born_view *g = &c->in[0];
+    grid_job j = grid_of(BORN_ATTRS_OF(grid_sample, c), &c->in[1], &c->in[2], g);
+    void (*images)(void *, int64_t, int64_t) = BORN_PICK_FLOAT(g->dtype, grid_back_images);
+    if (!images) return born__no_body(c, x);
+    j.dx = &c->out[0];
+    j.dgrid = c->out_count > 1 && c->out[1].dtype != BORN_DTYPE_NONE && c->out[1].data ? &c->out[1] : NULL;
+    if (g->dim[0] > 0) born__exec_for(x, g->dim[0], 1, images, &j);
     return BORN_OK;
 }
 
