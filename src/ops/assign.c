@@ -1,5 +1,6 @@
-/* assign(state, value): the update in place. Where the state has storage the result is that storage, and the leaf counts
-   a new version of it; in a plan the result is a tensor of its own, which whoever ties states may let take the place. */
+/* assign(state, value): the update in place. Where the state has storage the result is that storage, and the leaf
+   counts a new version of it; in a plan the result is a tensor of its own, which whoever ties states may let take the
+   place. */
 #include "ops/copy_view.h"
 #include "ops/emit_help.h"
 
