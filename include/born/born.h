@@ -3,6 +3,7 @@
 #ifndef BORN_BORN_H
 #define BORN_BORN_H
 #include "attrs.h"
+#include "autodiff.h"
 #include "base.h"
 #include "device.h"
 #include "init.h"

@@ -291,20 +291,12 @@ born_tensor born_module_find(const born_module *m, const char *path)
     return slot ? slot->value : (born_tensor){ 0 };
 }
 
-/* Eager for now: through host memory. */
+/* In place and unrecorded: an update is no part of what gradients go through. */
 static void assign(const born_module *m, born_tensor to, born_tensor value)
 {
-    born_shape s = born_shape_of(to);
-    int64_t n = 1;
-    for (int d = 0; d < s.rank; d++) n *= s.dim[d];
-    size_t bytes = (size_t)born_dtype_bytes(born_dtype_of(to), n);
-    void *p = born__alloc(bytes);
-    if (!p) {
-        born__module_fail(m, BORN_NOMEM, "no memory to update a tensor");
-        return;
-    }
-    if ((born_read)(value, p, bytes) == BORN_OK) (void)!(born_write)(to, p, bytes);
-    born__free(p);
+    bool was = born_grad_mode(m->root->backend, false);
+    (void)(born_assign)(to, value, NULL);
+    (void)born_grad_mode(m->root->backend, was);
 }
 
 void born_module_update(born_module *m, const char *name, born_tensor value)

@@ -1,5 +1,5 @@
-/* Gradients of reading and writing at indices: what was read at an index gets its gradient added there, in order of the
-   indices; what was written over gets none. Both are rows again, so gradients of gradients follow. */
+/* Gradients of reading and writing at indices: what was read at an index gets its gradient added there, in order of
+   the indices; what was written over gets none. Both are rows again, so gradients of gradients follow. */
 #include "ops/emit_help.h"
 
 enum { NONE, ADD, MULTIPLY, LARGEST, SMALLEST };    /* of the attributes named `reduction` */

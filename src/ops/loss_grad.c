@@ -1,4 +1,5 @@
-/* Gradients of the losses over classes. Where log-probabilities are a result that still lives, they are used again. */
+/* Gradients of the losses over classes. Where log-probabilities are a result that still lives, they are used again.
+   */
 #include "ops/emit_help.h"
 
 enum { REDUCE_MEAN, REDUCE_NONE };

@@ -1,6 +1,7 @@
-/* nll_loss and cross_entropy_loss for x [N, C, d...] and targets [N, d...], and cross_entropy_grad. Each position's loss
-   and weight go to scratch, in row-major order; totals follow law (b). A target that is neither a class nor ignore_index
-   is an error. With label smoothing s, the target is 1 - s at its class and s / C everywhere (Szegedy et al., 2015). */
+/* nll_loss and cross_entropy_loss for x [N, C, d...] and targets [N, d...], and cross_entropy_grad. Each position's
+   loss and weight go to scratch, in row-major order; totals follow law (b). A target that is neither a class nor
+   ignore_index is an error. With label smoothing s, the target is 1 - s at its class and s / C everywhere (Szegedy et
+   al., 2015). */
 #include <math.h>
 
 #include "ops/lane1.h"

@@ -1,5 +1,5 @@
-/* Images and the columns of their blocks: col2im adds columns up, im2col reads them. Blocks reach into the padding, which
-   holds zeros; what is summed is summed in order of the block's elements. */
+/* Images and the columns of their blocks: col2im adds columns up, im2col reads them. Blocks reach into the padding,
+   which holds zeros; what is summed is summed in order of the block's elements. */
 #include "ops/copy_view.h"
 #include "ops/emit_help.h"
 #include "ops/index_reduce.h"

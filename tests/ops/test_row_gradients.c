@@ -3,6 +3,8 @@
 
 #define F64(...) { BORN_F64, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, NULL, 0, 0, \
                    false }
+#define F32(...) { BORN_F32, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, NULL, 0, 0, \
+                   false }
 #define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
                          0, true }
 #define NONE { .dtype = BORN_DTYPE_NONE }
@@ -97,6 +99,92 @@ TEST(gradient_losses)
         if (weighted) k.in[2] = (fd_operand)GIVEN(F64, w, 4);
         fd_check(&k);
     }
+}
+
+TEST(gradient_gates_and_skip_norms)
+{
+    static const born_skip_norm_attrs eps = { .epsilon = 1e-3 };
+    FD_CHECK(.what = "alpha", .op = BORN_OP_SWIGLU, .attrs = &(born_swiglu_attrs){ .alpha = 1.7 },
+             .in = { F32(3, 4), F32(3, 4) });
+    FD_CHECK(.what = "bias", .op = BORN_OP_FAST_GELU, .in = { F32(2, 3), F32(3) });
+    FD_CHECK(.what = "no bias", .op = BORN_OP_FAST_GELU, .in = { F32(2, 3) });
+    FD_CHECK(.what = "bias", .op = BORN_OP_BIAS_GELU, .in = { F32(2, 3), F32(3) });
+    FD_CHECK(.what = "", .op = BORN_OP_QUICK_GELU, .in = { F32(2, 3) });
+    FD_CHECK(.what = "all", .op = BORN_OP_SKIP_LAYER_NORM, .attrs = &eps, .outs = 4, .unseeded = 6,
+             .in = { F32(2, 2, 4), F32(2, 4), F32(4), F32(4), F32(4) });
+    FD_CHECK(.what = "gamma alone", .op = BORN_OP_SKIP_LAYER_NORM, .attrs = &eps,
+             .in = { F32(1, 2, 4), F32(1, 2, 4), F32(4) });
+    FD_CHECK(.what = "all", .op = BORN_OP_SKIP_RMS_NORM, .attrs = &eps, .outs = 4, .unseeded = 6,
+             .in = { F32(2, 2, 4), F32(2, 2, 4), F32(4), F32(4) });
+}
+
+TEST(gradient_rotary)
+{
+    static const double ids[] = { 2, 0, 1, 1 };
+    fd_operand angles = F32(3, 2), rows = F32(2, 2, 1);
+    angles.constant = rows.constant = true;
+    for (int way = 0; way < 2; way++) {
+        FD_CHECK(.what = "positions", .op = BORN_OP_ROTARY_EMBEDDING, .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
+                 .in = { F32(2, 1, 2, 4), angles, angles, GIVEN(I64, ids, 2, 2) });
+        FD_CHECK(.what = "part of a head", .op = BORN_OP_ROTARY_EMBEDDING,
+                 .attrs = &(born_rotary_attrs){ .interleaved = way, .rotary_dim = 2, .num_heads = 2,
+                                           .scale = 1 },
+                 .in = { F32(2, 2, 6), rows, rows });
+        FD_CHECK(.what = "ids second", .op = BORN_OP_ROTARY_EMBEDDING_IDS,
+                 .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
+                 .in = { F32(2, 1, 2, 4), GIVEN(I64, ids, 2, 2), angles, angles });
+    }
+}
+
+TEST(gradient_fused_matmul)
+{
+    for (int way = 0; way < 16; way++) {
+        const born_fused_matmul_attrs a = { .alpha = 0.7, .trans_a = way & 1, .trans_b = way & 2,
+                                            .trans_batch_a = way & 4, .trans_batch_b = way & 8 };
+        int64_t ab[3] = { 2, way & 1 ? 3 : 4, way & 1 ? 4 : 3 }, bb[3] = { 2, way & 2 ? 2 : 3, way & 2 ? 3 : 2 };
+        fd_operand x = F32(2, 4, 3), y = F32(2, 3, 2);
+        /* trans_batch: the first dim stands behind the next */
+        x.dim[0] = way & 4 ? ab[1] : ab[0], x.dim[1] = way & 4 ? ab[0] : ab[1], x.dim[2] = ab[2];
+        y.dim[0] = way & 8 ? bb[1] : bb[0], y.dim[1] = way & 8 ? bb[0] : bb[1], y.dim[2] = bb[2];
+        FD_CHECK(.what = "batches", .op = BORN_OP_FUSED_MATMUL, .attrs = &a, .in = { x, y });
+    }
+    FD_CHECK(.what = "row", .op = BORN_OP_FUSED_MATMUL, .in = { F32(3), F32(2, 3, 2) });
+    FD_CHECK(.what = "column", .op = BORN_OP_FUSED_MATMUL, .in = { F32(2, 4, 3), F32(3) });
+    FD_CHECK(.what = "broadcast", .op = BORN_OP_FUSED_MATMUL, .in = { F32(2, 2, 3), F32(3, 2) });
+}
+
+/* Second order through the softmax row, where that has a gradient. */
+static void attention_case(const char *what, const born_attention_attrs *a, int outs, const fd_operand *in, int n)
+{
+    fd_case k = { .what = what, .op = BORN_OP_ATTENTION, .attrs = a, .outs = outs,
+                  .first_only = !born__ops[BORN_OP_SOFTMAX].grad };
+    memcpy(k.in, in, sizeof *in * (size_t)n);
+    fd_check(&k);
+}
+#define ATTENTION(what, attrs, outs, ...)                                                                             \
+    attention_case(what, attrs, outs, (const fd_operand[]){ __VA_ARGS__ },                                            \
+                   (int)(sizeof((const fd_operand[]){ __VA_ARGS__ }) / sizeof(fd_operand)))
+
+TEST(gradient_attention)
+{
+    static const double on[] = { 1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0 }, lengths[] = { 3 };
+    static const double some[] = { -INFINITY, 0.5, -1, 0.25 };
+    const born_attention_attrs causal = { .is_causal = true, .left_window = -1, .right_window = -1 };
+    const born_attention_attrs window = { .left_window = 1, .right_window = 1, .scale = 0.6, .softcap = 1.5 };
+    const born_attention_attrs flat = { .q_num_heads = 4, .kv_num_heads = 2, .left_window = -1, .right_window = -1 };
+    ATTENTION("plain", NULL, 1, F32(1, 2, 3, 2), F32(1, 2, 4, 2), F32(1, 2, 4, 3));
+    ATTENTION("causal", &causal, 1, F32(1, 2, 3, 2), F32(1, 2, 3, 2), F32(1, 2, 3, 2));
+    ATTENTION("grouped, window, softcap", &window, 1, F32(1, 4, 3, 2), F32(1, 2, 4, 2), F32(1, 2, 4, 2));
+    ATTENTION("heads in the last dim", &flat, 1, F32(1, 3, 8), F32(1, 2, 4), F32(1, 2, 6));
+    ATTENTION("bool mask, a row of none", NULL, 1, F32(1, 1, 3, 2), F32(1, 1, 4, 2), F32(1, 1, 4, 2),
+              GIVEN(BOOL, on, 3, 4));
+    ATTENTION("added mask", NULL, 1, F32(1, 2, 3, 2), F32(1, 1, 4, 2), F32(1, 1, 4, 2), F32(2, 3, 4));
+    ATTENTION("mask per key, shorter", NULL, 1, F32(2, 1, 2, 2), F32(2, 1, 4, 2), F32(2, 1, 4, 2), F32(2, 1, 1, 3));
+    ATTENTION("mask with -inf", NULL, 1, F32(1, 2, 2, 2), F32(1, 2, 4, 2), F32(1, 2, 4, 2), GIVEN(F32, some, 4));
+    ATTENTION("past", &causal, 3, F32(1, 2, 2, 2), F32(1, 1, 2, 2), F32(1, 1, 2, 2), NONE, F32(1, 1, 3, 2),
+              F32(1, 1, 3, 2));
+    ATTENTION("lengths", &causal, 1, F32(1, 2, 2, 2), F32(1, 1, 5, 2), F32(1, 1, 5, 2), NONE, NONE, NONE,
+              GIVEN(I64, lengths, 1));
 }
 
 TEST_MAIN
