@@ -1,5 +1,5 @@
-/* Embedding and EmbeddingBag. What PyTorch does to the gradient alone (none for the padding row, less for frequent ones)
-   is done by factors on y - detach(y), whose value is 0. */
+/* Embedding and EmbeddingBag. What PyTorch does to the gradient alone (none for the padding row, less for frequent
+   ones) is done by factors on y - detach(y), whose value is 0. */
 #include <math.h>
 
 #include "nn/nn_help.h"

@@ -1,6 +1,6 @@
 /* Adaptive pools: window i of L elements in `o` windows is [floor(i L / o), ceil((i + 1) L / o)). Where o divides L
    these are ordinary pools. Else the mean is a product with a matrix of weights along each axis (windows are boxes, so
-   the mean is separable), and the maximum is taken over gathered windows, whose short ones repeat their last element. */
+   the mean is separable), and the maximum is taken over gathered windows; short ones repeat their last element. */
 #include "base/alloc.h"
 #include "nn/nn_help.h"
 

@@ -12,8 +12,7 @@ static double value(born_tensor t)
 #define IS(expr, want) harness_is(__LINE__, #expr, value(expr), (want))
 static void harness_is(int line, const char *what, double got, double want)
 {
-    CHECK_MSG(fabs(got - want) <= 3e-6 * (1 + fabs(want)) || (isnan(got) && isnan(want)), "line %d: %s is %.9g, not %.9g",
-              line, what, got, want);
+    CHECK_MSG(fabs(got - want) <= 3e-6 * (1 + fabs(want)), "line %d: %s is %.9g, not %.9g", line, what, got, want);
 }
 
 /* log softmax of row n. */
@@ -64,8 +63,8 @@ TEST(cross_entropy_of_indices)
     const int32_t t32[N] = { 2, 0, 0, 4 };
     IS(born_cross_entropy(in, born_from_i32(k.b, BORN_ARRAY(t32, N)), &a).any, -lp[2] - lp[3 * C + 4]);
     const int64_t two = 2;
-    born_tensor single = (born_cross_entropy)(f32_of(&k, x, BORN_SHAPE(C)), i64_of(&k, &two, (born_shape){ 0 }), NULL, NULL);
-    IS(single, -lp[2]);
+    born_tensor row = f32_of(&k, x, BORN_SHAPE(C));
+    IS((born_cross_entropy)(row, i64_of(&k, &two, (born_shape){ 0 }), NULL, NULL), -lp[2]);
     bench_close(&k);
 }
 
@@ -100,7 +99,8 @@ TEST(binary_cross_entropies_and_their_ends)
     const double z = 0.30000001192092896;
     const double want[4] = { 3 * log1p(exp(-z)), (1 + 2 * 0.25) * 200 - 0.75 * 200, 100, 3 * log(2) };
     float y[4], g[4];
-    born_f32 in = born_requires_grad(born_from_f32(k.b, BORN_ARRAY(x, 4))), target = born_from_f32(k.b, BORN_ARRAY(t, 4));
+    born_f32 in = born_requires_grad(born_from_f32(k.b, BORN_ARRAY(x, 4)));
+    born_f32 target = born_from_f32(k.b, BORN_ARRAY(t, 4));
     born_weighted_attrs a = { .reduction = BORN_NONE, .pos_weight = f32_of(&k, pw, BORN_SHAPE(1)) };
 
     if (get(born_binary_cross_entropy_with_logits(in, target, &a).any, y, 4)) NEAR_ALL(y, want, 4);
@@ -135,7 +135,10 @@ TEST(numbers_and_distributions)
     IS(born_poisson_nll_loss(a, b, &(born_likelihood_attrs){ .reduction = BORN_SUM }).any,
        exp(1) - 1.5 + exp(2) - 4 + exp(5) - 5);
     double stirling = 0;
-    for (int i = 0; i < 2; i++) stirling += (double)t[i] * log((double)t[i]) - (double)t[i] + log(6.283185307179586 * (double)t[i]) / 2;
+    for (int i = 0; i < 2; i++) {
+        double n = (double)t[i];
+        stirling += n * log(n) - n + log(6.283185307179586 * n) / 2;
+    }
     IS(born_poisson_nll_loss(a, b, &(born_likelihood_attrs){ .reduction = BORN_SUM, .full = true, .no_log = true }).any,
        8 - (0 + 2 * log(2) + log(5)) + stirling);
     bench_close(&k);
@@ -167,7 +170,10 @@ TEST(margins)
     double near = value(born_triplet_margin_loss(p, q, n, 1, &(born_triplet_attrs){ .reduction = BORN_SUM }).any);
     CHECK(fabs(near - (0 + 2)) < 1e-5);         /* sqrt 2 - 5 + 1 below 0; 1 - 0 + 1 */
     double all = 0;
-    for (int i = 0; i < 4; i++) all += (log1p(exp(-(double)x[i])) * (double)y[i] + log1p(exp((double)x[i])) * (1 - (double)y[i])) / 4;
+    for (int i = 0; i < 4; i++) {
+        double z = (double)x[i], t = (double)y[i];
+        all += (log1p(exp(-z)) * t + log1p(exp(z)) * (1 - t)) / 4;
+    }
     born_f32 row = born_reshape(a, BORN_SHAPE(1, 4));
     IS(born_multilabel_soft_margin_loss(row, born_reshape(b, BORN_SHAPE(1, 4)), NULL).any, all);
     bench_close(&k);

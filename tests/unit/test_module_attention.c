@@ -1,4 +1,4 @@
-/* Attention and transformers: plain loops, shared heads, masks that say the same, generation with kept keys, positions. */
+/* Attention and transformers: plain loops, shared heads, masks that say the same, generation, positions. */
 #include "nn_helpers.h"
 
 enum { B = 2, T = 5, E = 8, H = 4 };
@@ -101,7 +101,8 @@ TEST(attention_of_one_head_of_keys) { against_loops(1); }
 TEST(masks_that_say_the_same)
 {
     bench k = bench_open(BORN_F32, 31);
-    born_module *plain = born_multihead_attention(k.net, "a", E, H, &(born_multihead_attention_desc){ .batch_first = true });
+    born_multihead_attention_desc d = { .batch_first = true };
+    born_module *plain = born_multihead_attention(k.net, "a", E, H, &d);
     float x[B * T * E], a[B * T * E], b[B * T * E], add[T * T];
     bool hide[T * T], pad[B * T] = { 0 };
     born_tensor in[5] = { { 0 } }, out;
@@ -147,7 +148,8 @@ static void generation(double base, int64_t kv)
     if (!get((born_forward)(m, in, NULL), whole, B * T * E)) return;
     born_kv_cache_start(k.net);
     for (int from = 0, n = 2; from < T; from += n, n = from == 2 ? 2 : 1) {
-        born_tensor piece = (born_slice)(in, BORN_INTS(from), BORN_INTS(from + n), BORN_INTS(1), (born_ints){ 0 }, NULL);
+        born_ints one = BORN_INTS(1);
+        born_tensor piece = (born_slice)(in, BORN_INTS(from), BORN_INTS(from + n), one, one, NULL);
         if (!get((born_forward)(m, piece, NULL), part, B * n * E)) return;
         CHECK_INT(born_kv_cache_length(k.net), from + n);
         for (int b = 0; b < B; b++)
@@ -203,11 +205,14 @@ TEST(transformer_stacks_have_their_names)
     float x[2 * 3 * 4];
     listing l;
 
-    CHECK_TEXT(list_of(e, &l), "layers.0.self_attn.in_proj_weight[12,4] layers.0.self_attn.in_proj_bias[12] "
-               "layers.0.self_attn.out_proj.weight[4,4] layers.0.self_attn.out_proj.bias[4] layers.0.linear1.weight[6,4] "
-               "layers.0.linear1.bias[6] layers.0.linear2.weight[4,6] layers.0.linear2.bias[4] layers.0.norm1.weight[4] "
-               "layers.0.norm1.bias[4] layers.0.norm2.weight[4] layers.0.norm2.bias[4] norm.weight[4] norm.bias[4] ");
-    CHECK(born_module_find(c, "layers.1.multihead_attn.out_proj.bias").w && born_module_find(c, "layers.0.norm3.bias").w);
+    CHECK_TEXT(list_of(e, &l),
+               "layers.0.self_attn.in_proj_weight[12,4] layers.0.self_attn.in_proj_bias[12] "
+               "layers.0.self_attn.out_proj.weight[4,4] layers.0.self_attn.out_proj.bias[4] "
+               "layers.0.linear1.weight[6,4] layers.0.linear1.bias[6] layers.0.linear2.weight[4,6] "
+               "layers.0.linear2.bias[4] layers.0.norm1.weight[4] layers.0.norm1.bias[4] layers.0.norm2.weight[4] "
+               "layers.0.norm2.bias[4] norm.weight[4] norm.bias[4] ");
+    CHECK(born_module_find(c, "layers.1.multihead_attn.out_proj.bias").w != 0);
+    CHECK(born_module_find(c, "layers.0.norm3.bias").w != 0);
     scatter(x, 24, 5);
     born_tensor in[] = { f32_of(&k, x, BORN_SHAPE(2, 3, 4)), { 0 } }, out;
     in[1] = (born_forward)(e, in[0], NULL);

@@ -67,10 +67,12 @@ TEST(transposes_are_adjoint_and_take_a_size)
     bench k = bench_open(BORN_F32, 7);
     float x[3 * 49], y[2 * 16], w[54], cx[2 * 16], ty[3 * 49];
     born_module *conv = born_conv2d(k.net, "c", 3, 2, BORN_INTS(3),
-                                    &(born_conv_desc){ .stride = BORN_INTS(2), .padding = BORN_INTS(1), .no_bias = true });
+                                    &(born_conv_desc){ .stride = BORN_INTS(2), .padding = BORN_INTS(1),
+                                                       .no_bias = true });
     born_module *turned = born_conv_transpose2d(k.net, "t", 2, 3, BORN_INTS(3),
                                                 &(born_conv_transpose_desc){ .stride = BORN_INTS(2),
-                                                                             .padding = BORN_INTS(1), .no_bias = true });
+                                                                             .padding = BORN_INTS(1),
+                                                                             .no_bias = true });
     double left = 0, right = 0;
 
     scatter(x, 147, 1);

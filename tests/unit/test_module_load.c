@@ -30,7 +30,8 @@ TEST(one_in_and_out)
     CHECK(out[0] == 0x3FC0 && out[1] == 0xC000 && out[2] == 0x3DCD && out[3] == 0x447A);
     CHECK_INT(born_module_copy_in(m, "fc.weight", BORN_ARRAY(in, 4), &err), BORN_SHAPE);
     CHECK_TEXT(err.text, "copy in: fc.weight: [4] was given, the module has [2, 2]");
-    CHECK_INT(born_module_copy_in(m, "bn.num_batches_tracked", (born_array){ BORN_F64, { 0 }, in, 0 }, &err), BORN_DTYPE);
+    born_array number = { BORN_F64, { 0 }, in, 0 };
+    CHECK_INT(born_module_copy_in(m, "bn.num_batches_tracked", number, &err), BORN_DTYPE);
     CHECK_INT(born_module_copy_in(m, "fc.wait", BORN_ARRAY(in, 4), &err), BORN_INVALID);
     born_array wrong = BORN_ARRAY(in, 2, 2);
     wrong.bytes = 31;

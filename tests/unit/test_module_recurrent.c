@@ -68,7 +68,8 @@ static void both_ways(int n)
             for (int i = 0; i < H; i++) want_c[(d * B + b) * H + i] = c[i];
         }
     }
-    born_tensor in[] = { f32_of(&k, x, BORN_SHAPE(T, B, I)), { 0 }, { 0 }, i64_of(&k, lengths, BORN_SHAPE(B)) }, out[3];
+    born_tensor in[4] = { f32_of(&k, x, BORN_SHAPE(T, B, I)) }, out[3];
+    in[3] = i64_of(&k, lengths, BORN_SHAPE(B));
     born_forward_n(m, in, 4, out, 3);
     CHECK(shape_is(out[0], BORN_SHAPE(T, B, 2 * n)) && shape_is(out[1], BORN_SHAPE(2, B, n)));
     if (get(out[0], y, T * B * 2 * n)) NEAR_ALL(y, want, T * B * 2 * n);
@@ -132,8 +133,8 @@ TEST(names_layers_and_mistakes)
     float x[T * I];
     listing l;
 
-    CHECK_TEXT(list_of(m, &l), "weight_ih_l0[9,2] weight_hh_l0[9,3] weight_ih_l0_reverse[9,2] weight_hh_l0_reverse[9,3] "
-               "weight_ih_l1[9,6] weight_hh_l1[9,3] weight_ih_l1_reverse[9,6] weight_hh_l1_reverse[9,3] ");
+    CHECK_TEXT(list_of(m, &l), "weight_ih_l0[9,2] weight_hh_l0[9,3] weight_ih_l0_reverse[9,2] "
+               "weight_hh_l0_reverse[9,3] weight_ih_l1[9,6] weight_hh_l1[9,3] weight_ih_l1_reverse[9,6] weight_hh_l1_reverse[9,3] ");
     scatter(x, T * I, 1);
     born_tensor in[] = { f32_of(&k, x, BORN_SHAPE(T, I)) }, out[2];
     born_forward_n(m, in, 1, out, 2);           /* no batch */
