@@ -187,4 +187,39 @@ TEST(gradient_attention)
               GIVEN(I64, lengths, 1));
 }
 
+static void einsum_case(const char *equation, const fd_operand *in, int n)
+{
+    const born_einsum_attrs a = { .equation = { equation, strlen(equation) } };
+    fd_case k = { .what = equation, .op = BORN_OP_EINSUM, .attrs = &a };
+    memcpy(k.in, in, sizeof *in * (size_t)n);
+    fd_check(&k);
+}
+#define EINSUM(equation, ...)                                                                                         \
+    einsum_case(equation, (const fd_operand[]){ __VA_ARGS__ },                                                        \
+                (int)(sizeof((const fd_operand[]){ __VA_ARGS__ }) / sizeof(fd_operand)))
+
+TEST(gradient_einsum)
+{
+    EINSUM("bij,bjk->bik", F64(2, 2, 3), F64(2, 3, 2));
+    EINSUM("ij,jk,kl->il", F64(2, 2), F64(2, 3), F64(3, 2));
+    EINSUM("ii->i", F64(3, 3));
+    EINSUM("ii", F64(3, 3));
+    EINSUM("iij,j->i", F64(2, 2, 3), F64(3));
+    EINSUM("ij->", F64(2, 3));
+    EINSUM("ij,k->j", F64(2, 3), F64(2));
+    EINSUM("...i,...i->...", F64(2, 2, 3), F64(2, 1, 3));
+    EINSUM("...ij,jk->...ki", F64(2, 3, 2), F64(2, 2));
+    EINSUM("bi,oij,bj->bo", F64(2, 2), F64(3, 2, 2), F64(2, 2));
+    EINSUM("ij,ij->j", F64(2, 3), F64(1, 3));
+    EINSUM("i,i->i", F64(1), F64(1));
+    EINSUM("ba", F64(2, 3));
+}
+
+TEST(gradient_det_and_inverse)
+{
+    FD_CHECK(.what = "3 x 3", .op = BORN_OP_DET, .in = { F64(2, 3, 3) });
+    FD_CHECK(.what = "1 x 1", .op = BORN_OP_DET, .in = { F64(1, 1) });
+    FD_CHECK(.what = "3 x 3", .op = BORN_OP_INVERSE, .in = { F64(2, 3, 3) });
+}
+
 TEST_MAIN
