@@ -5,7 +5,7 @@
 #define BORN_TESTS_SUPPORT_TAPE_H
 #include "ops/ref.h"
 
-enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 8 };
+enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 12 };
 
 typedef struct tape_value {
     born_view view;

@@ -187,4 +187,91 @@ TEST(gradient_attention)
               GIVEN(I64, lengths, 1));
 }
 
+static void einsum_case(const char *equation, const fd_operand *in, int n)
+{
+    const born_einsum_attrs a = { .equation = { equation, strlen(equation) } };
+    fd_case k = { .what = equation, .op = BORN_OP_EINSUM, .attrs = &a };
+    memcpy(k.in, in, sizeof *in * (size_t)n);
+    fd_check(&k);
+}
+#define EINSUM(equation, ...)                                                                                         \
+    einsum_case(equation, (const fd_operand[]){ __VA_ARGS__ },                                                        \
+                (int)(sizeof((const fd_operand[]){ __VA_ARGS__ }) / sizeof(fd_operand)))
+
+TEST(gradient_einsum)
+{
+    EINSUM("bij,bjk->bik", F64(2, 2, 3), F64(2, 3, 2));
+    EINSUM("ij,jk,kl->il", F64(2, 2), F64(2, 3), F64(3, 2));
+    EINSUM("ii->i", F64(3, 3));
+    EINSUM("ii", F64(3, 3));
+    EINSUM("iij,j->i", F64(2, 2, 3), F64(3));
+    EINSUM("ij->", F64(2, 3));
+    EINSUM("ij,k->j", F64(2, 3), F64(2));
+    EINSUM("...i,...i->...", F64(2, 2, 3), F64(2, 1, 3));
+    EINSUM("...ij,jk->...ki", F64(2, 3, 2), F64(2, 2));
+    EINSUM("bi,oij,bj->bo", F64(2, 2), F64(3, 2, 2), F64(2, 2));
+    EINSUM("ij,ij->j", F64(2, 3), F64(1, 3));
+    EINSUM("i,i->i", F64(1), F64(1));
+    EINSUM("ba", F64(2, 3));
+}
+
+TEST(gradient_det_and_inverse)
+{
+    FD_CHECK(.what = "3 x 3", .op = BORN_OP_DET, .in = { F64(2, 3, 3) });
+    FD_CHECK(.what = "1 x 1", .op = BORN_OP_DET, .in = { F64(1, 1) });
+    FD_CHECK(.what = "3 x 3", .op = BORN_OP_INVERSE, .in = { F64(2, 3, 3) });
+}
+
+/* T = 3 steps of B = 2 sequences, I = 2, H = 2; every kind, direction and layout, with everything optional and without. */
+static void recurrent_case(born_op_id op, int gates, const void *attrs, int directions, bool batch_first, int given)
+{
+    static const double lengths[] = { 3, 2 };
+    int64_t d = directions, h = 2, rows = gates * h;
+    fd_case k = { .what = given & 1 ? "all operands" : "few operands", .op = op, .attrs = attrs, .first_only = true,
+                  .outs = gates == 4 ? 3 : 2 };
+    k.in[0] = batch_first ? (fd_operand)F64(2, 3, 2) : (fd_operand)F64(3, 2, 2);
+    k.in[1] = (fd_operand)F64(d, rows, 2);
+    k.in[2] = (fd_operand)F64(d, rows, h);
+    const fd_operand state = batch_first ? (fd_operand)F64(2, d, h) : (fd_operand)F64(d, 2, h);
+    if (given & 1) {
+        k.in[3] = (fd_operand)F64(d, 2 * rows);
+        k.in[5] = state;
+        if (gates == 4) k.in[6] = state;
+    }
+    if (given & 2) k.in[4] = (fd_operand)GIVEN(I32, lengths, 2);
+    if (given & 4 && gates == 4) k.in[7] = (fd_operand)F64(d, 3 * h);
+    for (int i = 0; i < FD_OPERANDS; i++) k.in[i].lo = -0.9, k.in[i].hi = 0.9;
+    fd_check(&k);
+}
+
+TEST(gradient_recurrent)
+{
+    for (int direction = 0; direction < 3; direction++)
+        for (int given = 0; given < 8; given++) {
+            int d = direction == 2 ? 2 : 1, layout = given >> 1 & 1;
+            const born_lstm_attrs lstm = { .direction = direction, .layout = layout };
+            const born_gru_attrs gru = { .direction = direction, .layout = layout, .linear_before_reset = given >> 2 };
+            const born_rnn_attrs rnn = { .direction = direction, .layout = layout };
+            recurrent_case(BORN_OP_LSTM, 4, &lstm, d, layout, given);
+            recurrent_case(BORN_OP_GRU, 3, &gru, d, layout, given);
+            if (given < 4) recurrent_case(BORN_OP_RNN, 1, &rnn, d, layout, given);
+        }
+}
+
+/* Every activation, the clip, and the forget gate from the input gate. */
+TEST(gradient_recurrent_activations)
+{
+    static const char *const name[] = { "Tanh", "Sigmoid", "Affine", "LeakyRelu", "ScaledTanh", "HardSigmoid", "Elu",
+                                        "Softsign", "Softplus", "Relu", "ThresholdedRelu" };
+    static const float alpha[] = { 0.7f }, beta[] = { 0.6f };
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        born_str one = { name[i], strlen(name[i]) };
+        const born_rnn_attrs a = { .activations = { &one, 1 }, .activation_alpha = { alpha, 1 },
+                                   .activation_beta = { beta, 1 } };
+        recurrent_case(BORN_OP_RNN, 1, &a, 1, false, 1);
+    }
+    const born_lstm_attrs coupled = { .input_forget = true, .clip = 0.8 };
+    recurrent_case(BORN_OP_LSTM, 4, &coupled, 1, false, 5);
+}
+
 TEST_MAIN
