@@ -96,7 +96,8 @@ TEST(pads_of_each_mode)
     float y[9];
     born_tensor t = f32_of(&k, x, BORN_SHAPE(1, 1, 4));
     const double zero[7] = { 0, 1, 2, 3, 4, 0, 0 }, mirror[7] = { 2, 1, 2, 3, 4, 3, 2 },
-                 edge[7] = { 1, 1, 2, 3, 4, 4, 4 }, round[7] = { 4, 1, 2, 3, 4, 1, 2 }, seven[7] = { 7, 1, 2, 3, 4, 7, 7 };
+                 edge[7] = { 1, 1, 2, 3, 4, 4, 4 }, round[7] = { 4, 1, 2, 3, 4, 1, 2 },
+                 seven[7] = { 7, 1, 2, 3, 4, 7, 7 };
 
     if (get((born_forward)(born_zero_pad1d(k.net, NULL, BORN_INTS(1, 2)), t, NULL), y, 7)) NEAR_ALL(y, zero, 7);
     if (get((born_forward)(born_reflection_pad1d(k.net, NULL, BORN_INTS(1, 2)), t, NULL), y, 7)) NEAR_ALL(y, mirror, 7);
