@@ -38,17 +38,17 @@ BORN_OP1X(cross_entropy, FLT, (, born_tensor target, const born_cross_entropy_at
 BORN_OP1X(nll_loss, FLT, (, born_tensor target, const born_cross_entropy_attrs *attrs), (, target, attrs))
 #define born_nll_loss(x, target, attrs) BORN_SEL_N(FLT, born_nll_loss, x, BORN_ANY(target), attrs)
 
-typedef struct born_ctc_attrs {
+typedef struct born_ctc_loss_attrs {
     born_reduction reduction;   /* mean: each divided by its target's length first */
     int64_t blank;              /* class; 0 */
     bool zero_infinity;         /* impossible alignments count 0 and have no gradient */
-} born_ctc_attrs;
+} born_ctc_loss_attrs;
 
 /// Connectionist temporal classification: log-probabilities x [T, N, C] (or [T, C]), targets [N, S] or all one after
 /// another [sum of lengths] (i32 or i64), x's and the targets' lengths [N]. The gradient is with respect to the scores
 /// whose log-softmax x is. Graves et al., 2006. Equals torch.nn.functional.ctc_loss.
 BORN_OP1X(ctc_loss, FLT,
-          (, born_tensor targets, born_tensor x_lengths, born_tensor target_lengths, const born_ctc_attrs *attrs),
+          (, born_tensor targets, born_tensor x_lengths, born_tensor target_lengths, const born_ctc_loss_attrs *attrs),
           (, targets, x_lengths, target_lengths, attrs))
 #define born_ctc_loss(x, targets, x_lengths, target_lengths, attrs)                                                   \
     BORN_SEL_N(FLT, born_ctc_loss, x, BORN_ANY(targets), BORN_ANY(x_lengths), BORN_ANY(target_lengths), attrs)

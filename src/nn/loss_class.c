@@ -118,3 +118,25 @@ born_tensor(born_multilabel_margin_loss)(born_tensor x, born_tensor target, cons
     if (rank == 1) z = RESHAPE(z, (born_shape){ 0 });
     return born__loss_reduce(z, attrs ? attrs->reduction : BORN_MEAN, at);
 }
+
+/* ---- alignments ------------------------------------------------------------------------------------------------ */
+
+born_tensor(born_ctc_loss)(born_tensor x, born_tensor targets, born_tensor x_lengths, born_tensor target_lengths,
+                           const born_ctc_loss_attrs *attrs, const born_site *at)
+{
+    const born_ctc_attrs own = { .blank = attrs ? attrs->blank : 0, .zero_infinity = attrs && attrs->zero_infinity };
+    bool single = born_shape_of(x).rank == 2;
+    born_reduction r = attrs ? attrs->reduction : BORN_MEAN;
+
+    if ((unsigned)r > BORN_SUM) return born__loss_fail(x, at, BORN_INVALID, "ctc_loss: there is no such reduction");
+    if (single) {
+        x = UNSQUEEZE(x, 1);
+        x_lengths = RESHAPE(x_lengths, BORN_SHAPE(1));
+        target_lengths = RESHAPE(target_lengths, BORN_SHAPE(1));
+    }
+    born_tensor v[] = { x, targets, x_lengths, target_lengths };
+    born_tensor l = born__op_call(BORN_OP_CTC_LOSS, v, 4, &own, 1, NULL, at);
+    if (r == BORN_MEAN) l = DIV(l, MAX_N(CAST(target_lengths, born_dtype_of(l)), 1));
+    if (single) l = RESHAPE(l, (born_shape){ 0 });
+    return born__loss_reduce(l, r, at);
+}

@@ -179,6 +179,55 @@ TEST(margins)
     bench_close(&k);
 }
 
+/* Sum of the probabilities of all paths of `steps` classes (of 3, 0 the blank) that read as the target: without repeats,
+   then without blanks. */
+static double paths_that_read(const double *lp, int steps, const int64_t *target, int length)
+{
+    int paths = 1;
+    double sum = 0;
+    for (int t = 0; t < steps; t++) paths *= 3;
+    for (int p = 0; p < paths; p++) {
+        int read[8], n = 0, before = 0, rest = p;
+        double log_p = 0;
+        for (int t = 0; t < steps; t++, rest /= 3) {
+            int c = rest % 3;
+            log_p += lp[t * 3 + c];
+            if (c && c != before) read[n++] = c;
+            before = c;
+        }
+        bool same = n == length;
+        for (int i = 0; same && i < n; i++) same = read[i] == target[i];
+        if (same) sum += exp(log_p);
+    }
+    return sum;
+}
+
+TEST(alignments_by_all_paths)
+{
+    enum { T = 5 };
+    static const int64_t targets[3][2] = { { 1, 2 }, { 2, 2 }, { 1, 0 } }, lengths[3] = { 2, 2, 1 }, steps[3] = { 5, 4, 5 };
+    bench k = bench_open(BORN_F32, 1);
+    float x[T * 3 * 3], y[3];
+    double lp[3][T * 3], want[3], mean = 0;
+
+    scatter(x, T * 9, 6);
+    for (int n = 0; n < 3; n++) {
+        for (int t = 0; t < T; t++) {
+            double sum = 0;
+            for (int c = 0; c < 3; c++) sum += exp((double)x[(t * 3 + n) * 3 + c]);
+            for (int c = 0; c < 3; c++) lp[n][t * 3 + c] = (double)x[(t * 3 + n) * 3 + c] - log(sum);
+        }
+        want[n] = -log(paths_that_read(lp[n], (int)steps[n], targets[n], (int)lengths[n]));
+        mean += want[n] / (double)lengths[n] / 3;
+    }
+    born_f32 in = born_log_softmax(born_from_f32(k.b, BORN_ARRAY(x, T, 3, 3)), -1);
+    born_i64 t = born_from_i64(k.b, BORN_ARRAY(&targets[0][0], 3, 2)), s = born_from_i64(k.b, BORN_ARRAY(steps, 3));
+    born_i64 l = born_from_i64(k.b, BORN_ARRAY(lengths, 3));
+    IS(born_ctc_loss(in, t, s, l, NULL).any, mean);
+    if (get(born_ctc_loss(in, t, s, l, &(born_ctc_loss_attrs){ .reduction = BORN_NONE }).any, y, 3)) NEAR_ALL(y, want, 3);
+    bench_close(&k);
+}
+
 TEST(mistakes)
 {
     bench k = bench_open(BORN_F32, 1);
