@@ -307,7 +307,7 @@ void born_module_update(born_module *m, const char *name, born_tensor value)
         if (m) born__module_fail(m, BORN_INVALID, "there is no tensor '%.60s' to update", name);
         return;
     }
-    assign(m, slot->value, value);
+    if (!m->root->again) assign(m, slot->value, value);
 }
 
 void born_module_tie(born_module *m, const char *name, born_module *from, const char *from_name)

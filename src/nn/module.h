@@ -27,6 +27,7 @@ typedef struct born_module_root {
     born_module_desc desc;
     born_tensor step;           /* i64, rank 0: what keys are computed from; kept */
     uint64_t step_serial;       /* counts born_module_next_step, so that modules notice a new step */
+    bool again;                 /* a checkpoint is being run again: buffers stay as they are */
 } born_module_root;
 
 struct born_module {
