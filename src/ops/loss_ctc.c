@@ -1,7 +1,7 @@
-/* ctc_loss and its gradient (Graves et al., "Connectionist temporal classification", 2006) in logarithms. The extended
-   target is the labels with blanks around each: 2 S + 1 states. Forward: alpha_t(s), all ways to be in state s after step
-   t; backward: beta_t(s), all ways to go on from it. Sequences are independent; sums of up to three go in order of the
-   state's number. */
+/* ctc_loss and its gradient (Graves et al., "Connectionist temporal classification", 2006) in logarithms. The
+   extended target is the labels with blanks around each: 2 S + 1 states. Forward: alpha_t(s), all ways to be in state
+   s after step t; backward: beta_t(s), all ways to go on from it. Sequences are independent; sums of up to three go
+   in order of the state's number. */
 #include <math.h>
 
 #include "ops/emit_help.h"

@@ -1,7 +1,7 @@
-/* Gradients of rnn, gru and lstm. The rows rnn_grad, gru_grad and lstm_grad do what must go step by step: they run the
-   layer again, keeping every gate, then walk the steps backwards; the products over all steps, for x, w, r and the
-   biases, are matrix products that follow. What is kept is known before it runs: 2 G + 4 numbers per cell for G gates.
-   Products are chains as in the layer (docs/decisions/0004-recurrent-order.md). */
+/* Gradients of rnn, gru and lstm. The rows rnn_grad, gru_grad and lstm_grad do what must go step by step: they run
+   the layer again, keeping every gate, then walk the steps backwards; the products over all steps, for x, w, r and
+   the biases, are matrix products that follow. What is kept is known before it runs: 2 G + 4 numbers per cell for G
+   gates. Products are chains as in the layer (docs/decisions/0004-recurrent-order.md). */
 #include <math.h>
 
 #include "ops/emit_help.h"

@@ -7,6 +7,7 @@
                    false }
 #define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
                          0, true }
+#define SCALAR(v) { BORN_I64, 0, { 0 }, v, 0, 0, true }
 #define NONE { .dtype = BORN_DTYPE_NONE }
 
 TEST(gradient_scatter_reductions)
@@ -272,6 +273,34 @@ TEST(gradient_recurrent_activations)
     }
     const born_lstm_attrs coupled = { .input_forget = true, .clip = 0.8 };
     recurrent_case(BORN_OP_LSTM, 4, &coupled, 1, false, 5);
+}
+
+TEST(gradient_spectra)
+{
+    static const double six[] = { 6 }, four[] = { 4 }, seven[] = { 7 }, two[] = { 2 }, one[] = { 1 };
+    for (int way = 0; way < 4; way++) {
+        const born_dft_attrs a = { .inverse = way >> 1, .onesided = way & 1 };
+        int64_t parts = way == 1 ? 1 : 2;
+        const double *lengths[] = { six, four, seven };
+        for (int k = 0; k < 3; k++)     /* as long as x, cut, filled up */
+            FD_CHECK(.what = "length given", .op = BORN_OP_DFT, .attrs = &a,
+                     .in = { F64(2, 6, parts), SCALAR(lengths[k]), SCALAR(one) });
+        FD_CHECK(.what = "length of x", .op = BORN_OP_DFT, .attrs = &a, .in = { F64(2, 5, parts) });
+    }
+    FD_CHECK(.what = "real", .op = BORN_OP_DFT, .in = { F64(1, 5, 1) });
+    FD_CHECK(.what = "window", .op = BORN_OP_STFT, .in = { F64(2, 9, 1), SCALAR(two), F64(4), SCALAR(four) });
+    FD_CHECK(.what = "two-sided, complex", .op = BORN_OP_STFT, .attrs = &(born_stft_attrs){ .two_sided = true },
+             .in = { F64(1, 7, 2), SCALAR(two), NONE, SCALAR(four) });
+}
+
+TEST(gradient_dequantize)
+{
+    static const double x[] = { 3, -2, 7, 0, 5, -6, 1, 4, -1, 2, 8, -3, 6, 9 }, zero[] = { 1 }, zeros[] = { 1, -2 };
+    FD_CHECK(.what = "tensor", .op = BORN_OP_DEQUANTIZE_LINEAR, .in = { GIVEN(I8, x, 2, 7), F32(1), GIVEN(I8, zero, 1) });
+    FD_CHECK(.what = "axis", .op = BORN_OP_DEQUANTIZE_LINEAR, .attrs = &(born_quantize_attrs){ .axis = -2 },
+             .in = { GIVEN(I8, x, 2, 7), F32(2), GIVEN(I8, zeros, 2) });
+    FD_CHECK(.what = "blocks", .op = BORN_OP_DEQUANTIZE_LINEAR,
+             .attrs = &(born_quantize_attrs){ .axis = 1, .block_size = 3 }, .in = { GIVEN(I8, x, 2, 7), F32(2, 3) });
 }
 
 TEST_MAIN
