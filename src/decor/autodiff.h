@@ -56,7 +56,8 @@ static inline ad_note *born__ad_note(const born_backend *link, const born_node *
 static inline bool born__ad_wanted(const ad_note *note) { return note && (note->rec || note->asked); }
 /* The note of n, made if it has none; NULL: out of memory. */
 ad_note *born__ad_note_make(born_backend *link, born_node *n);
-/* Records a call that has run: c's results are in c->out, their nodes in f->out. *made gets the record (NULL allowed). */
+/* Records a call that has run: c's results are in c->out, their nodes in f->out. *made gets the record (NULL allowed).
+   */
 born_status born__ad_record(born_backend *link, const born_frame *f, ad_record **made, born_error *err);
 void born__ad_function_unref(ad_function *fn);
 /* Calls one of the user's functions with handles of nodes; the nodes of its results, none NULL. */

@@ -35,8 +35,8 @@ static born_val by_signal(born_emit *e, born_val G, const born_view *x, int axis
     return fitted(e, v, axis, x->dim[axis]);
 }
 
-/* Inverse: the transform of what arrived over the length; of half a spectrum every bin but the first (and the middle one)
-   counts twice. */
+/* Inverse: the transform of what arrived over the length; of half a spectrum every bin but the first (and the middle
+   one) counts twice. */
 static born_val by_spectrum(born_emit *e, born_val G, const born_view *x, int axis, int64_t length, bool onesided)
 {
     born_val v = born__emit_times(e, transformed(e, G, length, axis, false, onesided), 1 / (double)length);

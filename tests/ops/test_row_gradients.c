@@ -5,8 +5,8 @@
                    false }
 #define F32(...) { BORN_F32, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, NULL, 0, 0, \
                    false }
-#define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
-                         0, true }
+#define GIVEN(t, v, ...)                                                                                              \
+    { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, 0, true }
 #define SCALAR(v) { BORN_I64, 0, { 0 }, v, 0, 0, true }
 #define NONE { .dtype = BORN_DTYPE_NONE }
 
@@ -30,10 +30,10 @@ TEST(gradient_scatter_at_ties_and_zeros)
     for (int k = 0; k < 2; k++) {
         tape *t = tape_new();
         const born_scatter_elements_attrs a = { .reduction = k ? 2 : 3 };
-        born_val in[3] = { tape_put(t, BORN_F64, 1, (int64_t[]){ 3 }, x), tape_put(t, BORN_I64, 1, (int64_t[]){ 4 }, at),
-                           tape_put(t, BORN_F64, 1, (int64_t[]){ 4 }, u) };
-        born_val y = tape_run(t, BORN_OP_SCATTER_ELEMENTS, &a, in, 3), seed = tape_put(t, BORN_F64, 1,
-                                                                                       (int64_t[]){ 3 }, ones);
+        const int64_t three = 3, four = 4;
+        born_val in[3] = { tape_put(t, BORN_F64, 1, &three, x), tape_put(t, BORN_I64, 1, &four, at),
+                           tape_put(t, BORN_F64, 1, &four, u) };
+        born_val y = tape_run(t, BORN_OP_SCATTER_ELEMENTS, &a, in, 3), seed = tape_put(t, BORN_F64, 1, &three, ones);
         born_val of[2] = { in[0], in[2] }, g[2];
         tape_backward(t, y, seed, of, g, 2);
         for (int i = 0; i < 7; i++) {
@@ -125,7 +125,8 @@ TEST(gradient_rotary)
     fd_operand angles = F32(3, 2), rows = F32(2, 2, 1);
     angles.constant = rows.constant = true;
     for (int way = 0; way < 2; way++) {
-        FD_CHECK(.what = "positions", .op = BORN_OP_ROTARY_EMBEDDING, .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
+        FD_CHECK(.what = "positions", .op = BORN_OP_ROTARY_EMBEDDING,
+                 .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
                  .in = { F32(2, 1, 2, 4), angles, angles, GIVEN(I64, ids, 2, 2) });
         FD_CHECK(.what = "part of a head", .op = BORN_OP_ROTARY_EMBEDDING,
                  .attrs = &(born_rotary_attrs){ .interleaved = way, .rotary_dim = 2, .num_heads = 2,
@@ -223,7 +224,8 @@ TEST(gradient_det_and_inverse)
     FD_CHECK(.what = "3 x 3", .op = BORN_OP_INVERSE, .in = { F64(2, 3, 3) });
 }
 
-/* T = 3 steps of B = 2 sequences, I = 2, H = 2; every kind, direction and layout, with everything optional and without. */
+/* T = 3 steps of B = 2 sequences, I = 2, H = 2; every kind, direction and layout, with everything optional and
+   without. */
 static void recurrent_case(born_op_id op, int gates, const void *attrs, int directions, bool batch_first, int given)
 {
     static const double lengths[] = { 3, 2 };
@@ -296,7 +298,8 @@ TEST(gradient_spectra)
 TEST(gradient_dequantize)
 {
     static const double x[] = { 3, -2, 7, 0, 5, -6, 1, 4, -1, 2, 8, -3, 6, 9 }, zero[] = { 1 }, zeros[] = { 1, -2 };
-    FD_CHECK(.what = "tensor", .op = BORN_OP_DEQUANTIZE_LINEAR, .in = { GIVEN(I8, x, 2, 7), F32(1), GIVEN(I8, zero, 1) });
+    FD_CHECK(.what = "tensor", .op = BORN_OP_DEQUANTIZE_LINEAR,
+             .in = { GIVEN(I8, x, 2, 7), F32(1), GIVEN(I8, zero, 1) });
     FD_CHECK(.what = "axis", .op = BORN_OP_DEQUANTIZE_LINEAR, .attrs = &(born_quantize_attrs){ .axis = -2 },
              .in = { GIVEN(I8, x, 2, 7), F32(2), GIVEN(I8, zeros, 2) });
     FD_CHECK(.what = "blocks", .op = BORN_OP_DEQUANTIZE_LINEAR,
