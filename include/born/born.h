@@ -7,6 +7,7 @@
 #include "base.h"
 #include "device.h"
 #include "model.h"
+#include "module.h"
 #include "op_elementwise.h"
 #include "op_index.h"
 #include "op_linear.h"

@@ -66,5 +66,7 @@ born_status born__ad_call(const ad_function *fn, born_node *const *in, int n_in,
 /* The gradients of a custom record: gin[i] a node of a level below link's, or NULL. */
 born_status born__ad_custom(const born_backend *link, const ad_record *r, const born_val *gout, born_val *gin,
                             born_error *err);
+/* Takes back born_requires_grad at every level: from now on n is a constant where no recorded call made it. */
+void born__ad_unask(born_node *n);
 born_status born__ad_backward(born_backend *link, born_node *loss, born_node *seed, born_error *err);
 #endif

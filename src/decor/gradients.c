@@ -30,6 +30,14 @@ born_tensor(born_requires_grad)(born_tensor x)
     return born__poison(s);
 }
 
+void born__ad_unask(born_node *n)
+{
+    for (int level = 1; n && n->chain && level <= n->level; level++) {
+        ad_note *note = born__is_autodiff(n->chain->link[level]) ? born__ad_note(n->chain->link[level], n) : NULL;
+        if (note) note->asked = false;
+    }
+}
+
 born_tensor(born_detach)(born_tensor x)
 {
     born_error err = { 0 };
