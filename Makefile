@@ -6,6 +6,7 @@
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 BUILD = build/release
+MAKEFLAGS += --no-print-directory
 NINJA := $(shell command -v ninja 2>/dev/null)
 ifneq ($(NINJA),)
 ifeq ($(wildcard $(BUILD)/CMakeCache.txt),)
@@ -30,7 +31,7 @@ test:
 	@scripts/bootstrap.sh test
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
 	@cmake --build $(BUILD) --parallel $(JOBS)
-	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS); code=$$?; scripts/say_skipped.sh $(BUILD); exit $$code
 
 bench: release
 	@cmake --build $(BUILD) --parallel $(JOBS) --target benches
@@ -43,7 +44,6 @@ soak:
 	@scripts/soak.sh
 
 install: release
-	@cmake --build $(BUILD) --parallel $(JOBS)
 	@cmake --install $(BUILD)
 
 clean:

@@ -42,6 +42,7 @@ target_include_directories(born_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${
 
 if(CMAKE_SYSTEM_NAME STREQUAL "WASI")
     set(CMAKE_EXECUTABLE_SUFFIX .wasm)
+    target_compile_options(born_flags INTERFACE -Wno-pass-failed)      # no vectors there for loops that ask for them
 endif()
 set(CMAKE_THREAD_PREFER_PTHREAD ON)
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
@@ -56,6 +57,8 @@ endif()
 
 # Levels in order, and what the compiler is told for each. A level is compiled only here, never detected by -march.
 set(BORN_LEVELS scalar)
+# Levels that only add integer dot products: they have the kernels of src/cpu/quant alone (cpu/levels.h).
+set(BORN_DOT_LEVELS avx512vnni)
 set(BORN_LEVEL_FLAGS_scalar "")
 string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}" BORN_PROCESSOR)
 if(BORN_PROCESSOR MATCHES "^(x86_64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)

@@ -16,6 +16,10 @@ install(EXPORT born_targets NAMESPACE born:: DESTINATION ${BORN_CMAKE_DIR})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bornConfig.cmake.in ${CMAKE_BINARY_DIR}/bornConfig.cmake
     INSTALL_DESTINATION ${BORN_CMAKE_DIR})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/bornConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+# born.pc finds its folders from where it lies, so that an installation may move
+set(BORN_PC_DIR ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH BORN_PC_PREFIX ${BORN_PC_DIR} ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" BORN_PC_PREFIX "${BORN_PC_PREFIX}")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/born.pc.in ${CMAKE_BINARY_DIR}/born.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/bornConfig.cmake ${CMAKE_BINARY_DIR}/bornConfigVersion.cmake
     DESTINATION ${BORN_CMAKE_DIR})

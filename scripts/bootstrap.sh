@@ -30,6 +30,7 @@ test | ci)
     want g++ c++
     want python3 python3
     want zstd zstd
+    want pkg-config pkg-config
     ;;
 *)
     echo "usage: bootstrap.sh build|test|ci" >&2
@@ -39,11 +40,21 @@ esac
 if [ "$purpose" = ci ]; then
     want ninja-build ninja
     want clang-14 clang-14
+    want clang-tidy-14 clang-tidy-14
+    want shellcheck shellcheck
     want_file libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14*/lib/linux/libclang_rt.fuzzer-*.a
     want llvm-14 llvm-symbolizer-14
     want gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
     want_file libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/stdio.h
+    want gcc-arm-linux-gnueabihf arm-linux-gnueabihf-gcc
+    want_file libc6-dev-armhf-cross /usr/arm-linux-gnueabihf/include/stdio.h
+    want gcc-riscv64-linux-gnu riscv64-linux-gnu-gcc
+    want_file libc6-dev-riscv64-cross /usr/riscv64-linux-gnu/include/stdio.h
     want qemu-user-static qemu-aarch64-static
+    want lld-14 wasm-ld-14
+    want_file wasi-libc /usr/include/wasm32-wasi/stdio.h
+    want_file libclang-rt-14-dev-wasm32 /usr/lib/llvm-14/lib/clang/14*/lib/wasi/libclang_rt.builtins-wasm32.a
+    want nodejs node
 fi
 [ -z "$need" ] && exit 0
 if ! command -v apt-get > /dev/null 2>&1; then
@@ -62,4 +73,13 @@ fi
 echo "born: installing$need"
 export DEBIAN_FRONTEND=noninteractive
 $as apt-get update -qq || true
-$as env DEBIAN_FRONTEND=noninteractive $install
+$as env DEBIAN_FRONTEND=noninteractive $install && exit 0
+# all or none by apt: one by one, so that a package that cannot be had takes no other along
+bad=0
+for package in $need; do
+    $as env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package" || {
+        echo "born: $package cannot be installed" >&2
+        bad=1
+    }
+done
+exit $bad

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make soak: what takes hours. The whole suite under each sanitizer, all cross targets, each fuzzer for ten minutes,
-# and two builds compared byte by byte.
+# make soak: what takes hours. The whole suite under each sanitizer, all cross targets and their hashes of every real
+# model, each fuzzer for ten minutes, and two builds compared byte by byte.
 set -eu
 cd "$(dirname "$0")/.."
 jobs=$(nproc 2> /dev/null || echo 2)
@@ -10,6 +10,9 @@ for preset in dev asan tsan aarch64 armv7 riscv64 wasm; do
     cmake --build build/$preset --parallel "$jobs"
     ctest --test-dir build/$preset --output-on-failure --parallel "$jobs"
 done
+echo "==== models on every target"
+make release
+scripts/check_targets.sh --all
 echo "==== fuzz"
 cmake --preset fuzz --log-level=WARNING
 cmake --build build/fuzz --parallel "$jobs"

@@ -1,5 +1,5 @@
-/* Born: what a program may tell autodiff beyond asking for gradients (device.h): when not to record, gradients of its own,
-   and blocks that are computed again instead of remembered. */
+/* Born: what a program may tell autodiff beyond asking for gradients (device.h): when not to record, gradients of its
+   own, and blocks that are computed again instead of remembered. */
 #ifndef BORN_AUTODIFF_H
 #define BORN_AUTODIFF_H
 #include "device.h"
@@ -27,9 +27,10 @@ typedef struct born_custom_desc {
     void (*release)(void *user);    /* when no record needs it any more; NULL: nothing to do */
 } born_custom_desc;
 
-/// Runs desc->forward on in[0..n_in) and records desc->backward as its gradient, at every autodiff of the chain. Up to 16
-/// operands and results. At least one operand must be a tensor ({0}: absent). Results belong to the innermost scope; on
-/// failure they are poison, the chain keeps the error and `release` has been called. Equals torch.autograd.Function.
+/// Runs desc->forward on in[0..n_in) and records desc->backward as its gradient, at every autodiff of the chain. Up
+/// to 16 operands and results. At least one operand must be a tensor ({0}: absent). Results belong to the innermost
+/// scope; on failure they are poison, the chain keeps the error and `release` has been called. Equals
+/// torch.autograd.Function.
 BORN_API BORN_CHECK born_status born_custom_sized(const born_custom_desc *desc, size_t desc_bytes,
                                                   const born_tensor *in, int n_in, born_tensor *out, int n_out);
 BORN_CHECK static inline born_status born_custom(const born_custom_desc *desc, const born_tensor *in, int n_in,

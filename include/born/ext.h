@@ -43,6 +43,7 @@ typedef struct born_query {
     uint32_t pack_form;             /* the packed form's name and version; forms compare by this */
     size_t pack_bytes;
     uint32_t in_place;              /* bit i: output 0 may share the storage of input i (same element positions) */
+    bool appends;                   /* results that begin with an operand may lie over it: it is not written to */
     char why[96];                   /* the reason when not supported */
 } born_query;
 
@@ -54,7 +55,8 @@ typedef struct born_plan_call {
     int pack_operand;               /* from query, where that operand is constant; -1: none */
     uint32_t pack_form;
     size_t pack_bytes;
-    void *pack_to; /* prepare writes the packed operand here; NULL: nothing to pack, or packed already */
+    void *pack_to;                  /* prepare packs the operand, which may lie at any address, to here; NULL: nothing
+                                       to pack, or packed already */
 } born_plan_call;
 
 struct born_plan {

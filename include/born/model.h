@@ -111,16 +111,21 @@ static inline BORN_CHECK born_status born_session_open(born_model *m, const born
 BORN_API void born_session_close(born_session **s);
 /// Runs the model. `in`: one array for each input in graph order (inputs tied to an output may be left out at the
 /// end, or given data NULL to keep their state); `out`: the first n_out outputs, filled with arrays that live in the
-/// session until its next run. DTYPE, SHAPE, RANGE, NOMEM: nothing but err changes.
+/// session until its next run or plan. DTYPE, SHAPE, RANGE, NOMEM: nothing but err changes.
 BORN_API BORN_CHECK born_status born_session_run(born_session *s, const born_array *in, int n_in, born_array *out,
                                                  int n_out, born_error *err);
-/// Ties output `output` to input `input` of the next run: it becomes state, zero-filled or empty (symbolic dims 0)
-/// until a run or born_session_run's data sets it. Both are names; INVALID where there is no such name.
-BORN_API BORN_CHECK born_status born_session_tie(born_session *s, const char *output, const char *input, born_error
-*err);
+/// Ties output `output` to input `input` of the next run: it becomes state, zero-filled until a run or
+/// born_session_run's data sets it. Symbolic dims of a first state are what other inputs of the run give the same
+/// symbol, else 0, so that a growing state begins empty. Where the graph only concatenates to the input, the state is
+/// appended to in place, in a buffer that doubles when it is full; such a state is copied only where it is asked for as
+/// a result. A run that fails leaves the state of the last one. Both are names; INVALID where there is no such name.
+BORN_API BORN_CHECK born_status born_session_tie(born_session *s, const char *output, const char *input,
+                                                 born_error *err);
 /// Forgets all state.
 BORN_API void born_session_reset(born_session *s);
 /// Plans for these input shapes without running (data may be NULL unless it decides shapes): the peak is known after.
+/// Its memory is taken, room for state of these sizes included, while the state itself stays as it is: after a plan for
+/// the longest state of a decoder, no step up to it allocates.
 BORN_API BORN_CHECK born_status born_session_plan(born_session *s, const born_array *in, int n_in, born_error *err);
 BORN_API void born_session_stats_get(const born_session *s, born_session_stats *out);
 /// The profile so far (desc.profile): calls fn once per node in order.

@@ -49,29 +49,35 @@ static bool list_has(const char *list, size_t n, const char *name)
     return false;
 }
 
+/* Takes the group that a line "id:controllers:path" names, if it is the controller's: a v1 hierarchy always, the v2
+   one (no controllers) if nothing is known yet. True where it was taken. */
+static bool take_line(char *line, const char *controller, bool known, group_path *g)
+{
+    char *names = strchr(line, ':');
+    char *path = names != NULL ? strchr(names + 1, ':') : NULL;
+    if (path == NULL) return false;
+    size_t names_bytes = (size_t)(path - names - 1);
+    bool v1 = names_bytes > 0 && list_has(names + 1, names_bytes, controller);
+    if (!v1 && (names_bytes > 0 || known)) return false;
+    int n = snprintf(g->dir, sizeof g->dir, "%s", path + 1);
+    if (n <= 0 || (size_t)n >= sizeof g->dir) return false;
+    if (strcmp(g->dir, "/") == 0) g->dir[0] = '\0';
+    g->v2 = !v1;
+    return true;
+}
+
 /* The process's group for a controller: its v1 hierarchy where there is one, else the v2 one. */
 static bool find_group(const char *controller, group_path *g)
 {
     char text[8192];
     if (!read_text("/proc/self/cgroup", text, sizeof text)) return false;
     bool found = false;
-    for (char *line = text; line != NULL && *line != '\0';) {       /* "id:controllers:path" */
+    for (char *line = text; line != NULL && *line != '\0';) {
         char *end = strchr(line, '\n');
         if (end != NULL) *end = '\0';
-        char *names = strchr(line, ':');
-        char *path = names != NULL ? strchr(names + 1, ':') : NULL;
-        if (path != NULL) {
-            size_t names_bytes = (size_t)(path - names - 1);
-            bool v1 = names_bytes > 0 && list_has(names + 1, names_bytes, controller);
-            if (v1 || (names_bytes == 0 && !found)) {
-                int n = snprintf(g->dir, sizeof g->dir, "%s", path + 1);
-                if (n > 0 && (size_t)n < sizeof g->dir) {
-                    if (strcmp(g->dir, "/") == 0) g->dir[0] = '\0';
-                    g->v2 = !v1;
-                    found = true;
-                    if (v1) return true;
-                }
-            }
+        if (take_line(line, controller, found, g)) {
+            found = true;
+            if (!g->v2) return true;
         }
         line = end != NULL ? end + 1 : NULL;
     }

@@ -63,6 +63,16 @@ born_status born_guard_install(born_error *err)
 static struct sigaction old_action;
 static uintptr_t page_bytes;
 
+/* Whether a page faults again and again although it was replaced: the system told another address than that of the
+   fault (qemu-user does for 32-bit programs), and trying on would never end. Threads may meet in one page. */
+static bool hopeless(uintptr_t page)
+{
+    static atomic_uintptr_t last;
+    static atomic_uint times;
+    if (atomic_exchange(&last, page) != page) atomic_store(&times, 0);
+    return atomic_fetch_add(&times, 1) > 4096;
+}
+
 /* Gives the faulting page zeros if it is in one of our maps. */
 static bool replace_page(uintptr_t at)
 {
@@ -72,6 +82,7 @@ static bool replace_page(uintptr_t at)
         size_t bytes = atomic_load(&slots[i].bytes);
         if (at - base >= bytes || atomic_load(&slots[i].base) != base) continue;
         uintptr_t page = at & ~(page_bytes - 1);
+        if (hopeless(page)) return false;
         void *got = mmap((void *)page, page_bytes, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (got == MAP_FAILED) return false;
         atomic_store(&slots[i].lost, true);

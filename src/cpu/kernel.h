@@ -29,7 +29,7 @@ typedef struct born_kernel {
        dtypes, sizes, strides and attributes only, never on data, threads or level. NULL: takes any dense call. */
     bool (*query)(const born_call *c, born_query *q);
     born_kernel_fn run;             /* reads c->packed where it asked for packing and got it */
-    /* Writes q.pack_bytes to dst from operand q.pack_operand. */
+    /* Writes q.pack_bytes to dst from operand q.pack_operand, which may lie at any address. */
     void (*pack)(const born_call *c, void *dst);
 } born_kernel;
 

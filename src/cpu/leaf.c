@@ -188,6 +188,7 @@ static born_status leaf_query(born_backend *self, const born_call *c, born_query
     q->kernel = how.kernel;
     q->scratch_bytes = how.scratch_bytes;
     if (!how.widened) q->in_place |= in_place_mask(c);
+    q->appends = !how.widened;
     if (!q->supported) {
         born_text why = born__text_in(q->why, sizeof q->why);
         born__text_add(&why, "%s: no kernel for %s on cpu", c->op->name, born_dtype_name(named_dtype(c)));

@@ -65,50 +65,24 @@ void born__widen_layout(const born_call *c, born_call *w, born_view *room, char 
     }
 }
 
-/* operand 0 is f32, operand 1 half; `ctx` says which way and which half */
-typedef struct half_way { bool bf16; } half_way;
-
-static void body_widen(void *ctx, char *const *p, const int64_t *step, int64_t n)
+/* By the cast kernel of the level in use; there is one for each direction. */
+static void convert(const born_view *from, const born_view *to, const born_exec *x)
 {
-    const half_way *way = ctx;
-    char *to = p[0], *from = p[1];
-    for (int64_t i = 0; i < n; i++, to += step[0], from += step[1]) {
-        uint16_t h;
-        memcpy(&h, from, sizeof h);
-        float f = way->bf16 ? born__bf16_to_f32(h) : born__f16_to_f32(h);
-        memcpy(to, &f, sizeof f);
-    }
-}
-
-static void body_round(void *ctx, char *const *p, const int64_t *step, int64_t n)
-{
-    const half_way *way = ctx;
-    char *from = p[0], *to = p[1];
-    for (int64_t i = 0; i < n; i++, from += step[0], to += step[1]) {
-        float f;
-        memcpy(&f, from, sizeof f);
-        uint16_t h = way->bf16 ? born__f32_to_bf16(f) : born__f32_to_f16(f);
-        memcpy(to, &h, sizeof h);
-    }
-}
-
-static void convert(const born_view *wide, const born_view *half, bool widen, const born_exec *x)
-{
-    born_nd walk;
-    half_way way = { half->dtype == BORN_BF16 };
-    int64_t dim[BORN_MAX_RANK];
-    for (int d = 0; d < wide->rank; d++) dim[d] = widen && wide->stride[d] == 0 && wide->dim[d] > 1 ? 1 : wide->dim[d];
-    born__nd_start(&walk, dim, wide->rank);
-    born__nd_add_raw(&walk, wide->data, wide->stride, (int)sizeof(float));
-    born__nd_add_raw(&walk, half->data, half->stride, (int)sizeof(uint16_t));
-    born__nd_merge(&walk);
-    born__nd_for(&walk, x, 4096, widen ? body_widen : body_round, &way);
+    born_cast_attrs attrs = { .to = to->dtype };
+    born_view in = *from, out = *to;
+    born_call c = { .op = &born__ops[BORN_OP_CAST], .attrs = &attrs, .in = &in, .out = &out, .in_count = 1,
+                    .out_count = 1 };
+    born_query q;
+    for (int d = 0; d < in.rank; d++)       /* an input's broadcast dims stay so in its stand-in */
+        if (out.stride[d] == 0 && out.dim[d] > 1) in.dim[d] = out.dim[d] = 1;
+    const born_kernel *k = born__kernel_pick(&c, &q);
+    (void)(k ? k->run : c.op->ref)(&c, x);
 }
 
 void born__widen_in(const born_call *c, const born_call *w, const born_exec *x)
 {
     for (int i = 0; i < c->in_count; i++)
-        if (is_half(c->in[i].dtype)) convert(&w->in[i], &c->in[i], true, x);
+        if (is_half(c->in[i].dtype)) convert(&c->in[i], &w->in[i], x);
 }
 
 void born__widen_out(born_call *c, const born_call *w, const born_exec *x)
@@ -122,6 +96,6 @@ void born__widen_out(born_call *c, const born_call *w, const born_exec *x)
             born__view_row_major(&wide);
             born__view_row_major(&c->out[i]);
         }
-        convert(&wide, &c->out[i], false, x);
+        convert(&wide, &c->out[i], x);
     }
 }

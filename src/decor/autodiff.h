@@ -56,9 +56,8 @@ static inline ad_note *born__ad_note(const born_backend *link, const born_node *
 static inline bool born__ad_wanted(const ad_note *note) { return note && (note->rec || note->asked); }
 /* The note of n, made if it has none; NULL: out of memory. */
 ad_note *born__ad_note_make(born_backend *link, born_node *n);
-/* Takes back born_requires_grad at every level: from now on n is a constant where no recorded call made it. */
-void born__ad_unask(born_node *n);
-/* Records a call that has run: c's results are in c->out, their nodes in f->out. *made gets the record (NULL allowed). */
+/* Records a call that has run: c's results are in c->out, their nodes in f->out. *made gets the record (NULL allowed).
+   */
 born_status born__ad_record(born_backend *link, const born_frame *f, ad_record **made, born_error *err);
 void born__ad_function_unref(ad_function *fn);
 /* Calls one of the user's functions with handles of nodes; the nodes of its results, none NULL. */
@@ -67,5 +66,7 @@ born_status born__ad_call(const ad_function *fn, born_node *const *in, int n_in,
 /* The gradients of a custom record: gin[i] a node of a level below link's, or NULL. */
 born_status born__ad_custom(const born_backend *link, const ad_record *r, const born_val *gout, born_val *gin,
                             born_error *err);
+/* Takes back born_requires_grad at every level: from now on n is a constant where no recorded call made it. */
+void born__ad_unask(born_node *n);
 born_status born__ad_backward(born_backend *link, born_node *loss, born_node *seed, born_error *err);
 #endif

@@ -1,6 +1,6 @@
-/* Functions of the user's under autodiff: gradients of their own, and checkpoints; and switching recording off. A function
-   runs on tensors of the level below an autodiff, so that what it computes is not recorded there; its results are then
-   given to that level with one record for the whole. Autodiffs further down do the same for themselves. */
+/* Functions of the user's under autodiff: gradients of their own, and checkpoints; and switching recording off. A
+   function runs on tensors of the level below an autodiff, so that what it computes is not recorded there; its results
+   are then given to that level with one record for the whole. Autodiffs further down do the same for themselves. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -201,7 +201,8 @@ born_status born__ad_custom(const born_backend *link, const ad_record *r, const 
                             born_error *err)
 {
     born_node *in[BORN_FEW], *out[BORN_FEW];
-    born_tensor from[BORN_FEW] = { { 0 } }, to[BORN_FEW] = { { 0 } }, g[BORN_FEW] = { { 0 } }, made[BORN_FEW] = { { 0 } };
+    born_tensor from[BORN_FEW] = { { 0 } }, to[BORN_FEW] = { { 0 } };
+    born_tensor g[BORN_FEW] = { { 0 } }, made[BORN_FEW] = { { 0 } };
     BORN_TRY(lowered(link, r->in, r->in_count, in, err));
     BORN_TRY(lowered(link, r->out, r->out_count, out, err));
     for (int i = 0; i < r->in_count; i++)
@@ -234,8 +235,8 @@ static born_status gather(const born_tensor *in, int n_in, int n_out, const char
         born_node *n = o->in[i] = born__handle_node(in[i]);
         if (!n) continue;
         if (n->poison) return born__fail(err, born__poison_status(n), "%s: operand %d failed", who, i);
-        BORN_FAIL_IF(!born__handle_fresh(n, in[i]), err, BORN_STATE, "%s: operand %d: a handle was used after its scope "
-                     "ended", who, i);
+        BORN_FAIL_IF(!born__handle_fresh(n, in[i]), err, BORN_STATE,
+                     "%s: operand %d: a handle was used after its scope ended", who, i);
         BORN_FAIL_IF(o->chain && n->chain != o->chain, err, BORN_STATE, "%s: operand %d belongs to another backend",
                      who, i);
         o->chain = n->chain;

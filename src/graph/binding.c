@@ -8,6 +8,7 @@
 #include "graph/edit.h"
 #include "graph/frame.h"
 #include "graph/patterns.h"
+#include "graph/state.h"
 #include "ops/copy_view.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
@@ -90,6 +91,7 @@ char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v)
         break;
     case BORN_AT_HOST: base = b->host; break;
     case BORN_AT_EXTERN: base = f->external[s->root]; break;
+    case BORN_AT_STATE: base = f->session->tie[r->index].p[f->session->tie[r->index].target]; break;
     }
     if (!base) return NULL;
     return (char *)(uintptr_t)base + (s->root == v ? 0 : s->offset) +
@@ -102,6 +104,7 @@ static bool known(const born_gframe *f, const born_binding *b, born_vid v, int32
     const born_slot *r = &b->slot[b->slot[v].root];
 
     if (r->where == BORN_AT_BLOCK) return r->index < k;
+    if (r->where == BORN_AT_STATE) return f->graph->structure->segment_of[b->slot[v].root] < k;
     return r->where != BORN_AT_NOTHING && born__slot_data(f, b, v) != NULL;
 }
 
@@ -139,6 +142,12 @@ static born_status place_host(born_gframe *f, born_binding *b, const born_gnode 
     BORN_FAIL_IF(bytes < 0 || count > MAX_HOST_ELEMENTS, err, BORN_UNSUPPORTED,
                  "%s '%s': %lld elements decide shapes, at most %d can", n->op->name, node_label(n), (long long)count,
                  MAX_HOST_ELEMENTS);
+    if (f->again) { /* its readers hold its address */
+        BORN_FAIL_IF(s->where != BORN_AT_HOST || s->root != v || (size_t)bytes > s->room, err, BORN_STATE,
+                     "%s '%s': outgrew its place", n->op->name, node_label(n));
+        s->view = *w;
+        return BORN_OK;
+    }
     size_t need = b->host_bytes + (((size_t)bytes + 63) & ~(size_t)63);
     if (need > b->host_cap) {
         size_t cap = need * 2 + 4096;
@@ -151,6 +160,7 @@ static born_status place_host(born_gframe *f, born_binding *b, const born_gnode 
     s->where = BORN_AT_HOST;
     s->root = v;
     s->offset = (int64_t)b->host_bytes;
+    s->room = need - b->host_bytes;
     s->view = *w;
     b->host_bytes = need;
     return BORN_OK;
@@ -172,9 +182,11 @@ static born_status run_host(born_gframe *f, born_binding *b, const born_gnode *n
 
 /* A host node that is a view of another known value shares it where the elements lie dense; else they are copied, so
    that host operands are always dense. */
-static born_status bind_host_node(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, born_view *out,
-                                  bool shares, int32_t k, born_error *err)
+born_status born__bind_host(born_gframe *f, born_binding *b, int32_t node, bool shares, int32_t k, born_error *err)
 {
+    const born_gnode *n = &f->graph->node[node];
+    born_view *in = b->operand + f->graph->structure->first_operand[node], *out = in + n->in_count;
+
     if (!shares) return run_host(f, b, n, in, out, err);
     int64_t offset = out[0].offset;
     out[0].offset = 0;
@@ -228,7 +240,7 @@ static born_status missing_bytes(const born_model *m, const born_plan *plan, siz
 }
 
 /* The whole of the plan against max_bytes, before any of it is allocated. */
-static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int32_t k, size_t missing, born_error *err)
+born_status born__bind_fits(born_gframe *f, const born_bound_segment *seg, int32_t k, size_t missing, born_error *err)
 {
     const born_session *s = f->session;
     bool ok = true;
@@ -237,6 +249,7 @@ static born_status fits_limit(born_gframe *f, const born_bound_segment *seg, int
         ok &= born__add_size(missing, seg->block_bytes - f->block[k].bytes, &missing);
     if (seg->scratch_bytes > s->scratch_bytes)
         ok &= born__add_size(missing, seg->scratch_bytes - s->scratch_bytes, &missing);
+    ok &= born__add_size(missing, born__state_missing(f, f->now, k), &missing);
     BORN_FAIL_IF(!ok, err, BORN_NOMEM, "session: the plan is too large");
     return born__session_reserve(f->session, missing, err);
 }
@@ -272,7 +285,7 @@ static born_status pack_weights(born_gframe *f, born_binding *b, int32_t k, born
     born__lock(&m->lock);
     size_t first = m->packed_count, blocks = m->block_count;
     born_status st = missing_bytes(m, plan, &missing, err);
-    if (st == BORN_OK) st = fits_limit(f, &b->segment[k], k, missing, err);
+    if (st == BORN_OK) st = born__bind_fits(f, &b->segment[k], k, missing, err);
     if (st == BORN_OK) st = name_packed(m, plan, missing, err);
     plan->packed = weight_packed;
     plan->user = m;
@@ -295,60 +308,107 @@ static double call_flops(const born_call *c)
     return p->b < y->rank && y->dim[p->b] ? 2 * results * (double)born__view_count(v) / (double)y->dim[p->b] : 0;
 }
 
-/* The plan entry of one node that runs on the backend. */
-static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t node, const born_gnode *n,
-                             born_view *in, born_view *out, born_error *err)
+/* Operands that are constants at odd addresses in the file: the one that is packed is read there, where a leaf alone
+   will read it; others get an aligned copy, which this frame uses from now on. */
+static born_status settle_operands(born_gframe *f, born_binding *b, const born_gnode *n, born_view *in, int packed,
+                                   born_error *err)
 {
-    born_bound_segment *seg = &b->segment[k];
-    born_plan_call *pc = &seg->plan.call[seg->plan.count];
-    born_query q = { .supported = true, .pack_operand = -1 };
+    bool alone = !f->session->backend->below; /* a decorator may run calls its own way */
 
+    for (int i = 0; i < n->in_count; i++) {
+        if (n->in[i] < 0) continue;
+        born_vid root = b->slot[n->in[i]].root;
+        const born_value *v = &f->graph->value[root];
+        if (!v->loose) continue;
+        if (i == packed && alone) {
+            in[i].data = (char *)(uintptr_t)v->data + (root == n->in[i] ? 0 : b->slot[n->in[i]].offset);
+            continue;
+        }
+        const void *copy;
+        BORN_TRY(born__model_aligned(f->session->model, v, &copy, err));
+        f->external[root] = copy;
+        b->slot[root].where = BORN_AT_EXTERN;
+        in[i].data = born__slot_data(f, b, n->in[i]);
+    }
+    return BORN_OK;
+}
+
+born_status born__bind_query(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_plan_call *pc,
+                             born_query *q, bool *appends, born_error *err)
+{
+    const born_gnode *n = &f->graph->node[node];
+    born_view *in = b->operand + f->graph->structure->first_operand[node], *out = in + n->in_count;
+
+    *q = (born_query){ .supported = true, .pack_operand = -1 };
     *pc = (born_plan_call){ .scratch_offset = -1, .pack_operand = -1 };
     pc->call = (born_call){ .op = n->op, .attrs = n->attrs, .in_count = n->in_count, .out_count = n->out_count,
                             .in = in, .out = out };
-    BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
-    born_vid packs = q.pack_operand < 0 || q.pack_operand >= n->in_count ? -1 : n->in[q.pack_operand];
-    bool constant = packs >= 0 && b->slot[b->slot[packs].root].where == BORN_AT_CONST;
+    *appends = born__state_stride(f, k, node, out);
+    BORN_TRY(born__backend_query(f->session->backend, &pc->call, q, err));
+    if (*appends && !q->appends) born__state_refuse(f, node);
+    born_vid packs = q->pack_operand < 0 || q->pack_operand >= n->in_count ? -1 : n->in[q->pack_operand];
+    bool constant = packs >= 0 && f->graph->value[b->slot[packs].root].constant;
     if (constant) { /* asked again: what it needs once the operand is packed */
         static const char yes = 1;
         pc->call.packed = &yes;
-        q = (born_query){ .supported = true, .pack_operand = -1 };
-        BORN_TRY(born__backend_query(f->session->backend, &pc->call, &q, err));
-        constant = q.pack_operand >= 0 && q.pack_operand < n->in_count && n->in[q.pack_operand] == packs;
+        *q = (born_query){ .supported = true, .pack_operand = -1 };
+        BORN_TRY(born__backend_query(f->session->backend, &pc->call, q, err));
+        constant = q->pack_operand >= 0 && q->pack_operand < n->in_count && n->in[q->pack_operand] == packs;
         pc->call.packed = NULL;
     }
-    BORN_FAIL_IF(!q.supported, err, BORN_UNSUPPORTED, "%s '%s': %s", n->op->name, node_label(n),
-                 q.why[0] ? q.why : "not supported by this backend");
-    pc->kernel = q.kernel;
-    if (q.scratch_bytes) {
-        pc->scratch_offset = 0;
-        if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
-    }
-    pc->pack_operand = constant ? q.pack_operand : -1;
-    pc->pack_form = q.pack_form;
-    pc->pack_bytes = q.pack_bytes;
+    BORN_FAIL_IF(!q->supported, err, BORN_UNSUPPORTED, "%s '%s': %s", n->op->name, node_label(n),
+                 q->why[0] ? q->why : "not supported by this backend");
+    BORN_TRY(settle_operands(f, b, n, in, constant ? q->pack_operand : -1, err));
+    pc->kernel = q->kernel;
+    if (q->scratch_bytes) pc->scratch_offset = 0;
+    pc->pack_operand = constant ? q->pack_operand : -1;
+    pc->pack_form = q->pack_form;
+    pc->pack_bytes = q->pack_bytes;
+    return BORN_OK;
+}
+
+bool born__bind_same_places(const born_call *c, int i)
+{
+    const born_view *x = &c->in[i], *y = &c->out[0];
+    size_t row = sizeof x->dim[0] * (size_t)x->rank;
+
+    return x->dtype == y->dtype && x->rank == y->rank && !memcmp(x->dim, y->dim, row) &&
+           !memcmp(x->stride, y->stride, row);
+}
+
+/* The plan entry of one node that runs on the backend, and places for its results. */
+static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_error *err)
+{
+    const born_gnode *n = &f->graph->node[node];
+    born_bound_segment *seg = &b->segment[k];
+    born_plan_call *pc = &seg->plan.call[seg->plan.count];
+    born_query q;
+    bool appends;
+
+    BORN_TRY(born__bind_query(f, b, k, node, pc, &q, &appends, err));
+    if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
     seg->node[seg->plan.count++] = node;
-    seg->flops += call_flops(&pc->call);
-    if (f->flops) f->flops[node] = call_flops(&pc->call);
     for (int i = 0; i < n->out_count; i++) {
         born_slot *s = &b->slot[n->out[i]];
-        int64_t bytes = born__view_bytes(&out[i]);
+        int64_t bytes = born__view_bytes(&pc->call.out[i]);
         BORN_FAIL_IF(bytes < 0, err, BORN_NOMEM, "%s '%s': its result is too large", n->op->name, node_label(n));
-        s->view = out[i];
+        s->view = pc->call.out[i];
         s->where = BORN_AT_BLOCK;
         s->index = k;
         s->root = n->out[i];
         s->bytes = (size_t)bytes;
         s->last_use = f->graph->structure->last_use[n->out[i]];
+        int tie = appends ? born__state_appended(f, k, node, i) : -1;
+        if (tie < 0) continue;
+        s->where = BORN_AT_STATE;
+        s->index = tie;
     }
     /* in place: output 0 takes over the storage of an operand that dies here */
     for (int i = 0; i < n->in_count && q.in_place; i++) {
         if (i >= 32 || !(q.in_place >> i & 1u) || n->in[i] < 0) continue;
         born_slot *r = &b->slot[b->slot[n->in[i]].root], *o = &b->slot[n->out[0]];
         if (r->where != BORN_AT_BLOCK || r->index != k || r->last_use != node || r->bytes != o->bytes ||
-            b->slot[n->in[i]].root != n->in[i] || in[i].dtype != out[0].dtype || in[i].rank != out[0].rank ||
-            memcmp(in[i].dim, out[0].dim, sizeof in[i].dim[0] * (size_t)in[i].rank) ||
-            memcmp(in[i].stride, out[0].stride, sizeof in[i].stride[0] * (size_t)in[i].rank))
+            b->slot[n->in[i]].root != n->in[i] || !born__bind_same_places(&pc->call, i))
             continue;
         born_view keep = o->view;
         int32_t last = o->last_use;
@@ -360,16 +420,15 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     return BORN_OK;
 }
 
-static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_error *err)
+born_status born__bind_infer(born_gframe *f, born_binding *b, int32_t k, int32_t node, bool *shares, born_error *err)
 {
     const born_gnode *n = &f->graph->node[node];
     const born_structure *s = f->graph->structure;
     born_view *in = b->operand + s->first_operand[node], *out = in + n->in_count;
-    bool shares = false;
 
     gather_inputs(f, b, n, in, k);
     memset(out, 0, (size_t)n->out_count * sizeof *out);
-    born_status st = born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, &shares, err);
+    born_status st = born__op_infer(n->op, n->attrs, in, n->in_count, out, n->out_count, shares, err);
     if (st != BORN_OK) {
         born__error_prefix(err, "node '%s'", node_label(n));
         return st;
@@ -380,8 +439,21 @@ static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t
         BORN_FAIL_IF(bytes < 0 || (uint64_t)bytes > f->session->max_bytes, err, BORN_NOMEM,
                      "node '%s': its result is %lld bytes, above max_bytes of %zu", node_label(n), (long long)bytes,
                      f->session->max_bytes);
+        bool turned = f->graph->value[n->out[i]].channels_last && out[i].rank >= 3 && !*shares && !s->host_node[node];
+        if (turned) born__view_channels_last(&out[i]);
     }
-    if (s->host_node[node]) return bind_host_node(f, b, n, in, out, shares, k, err);
+    return BORN_OK;
+}
+
+static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_error *err)
+{
+    const born_gnode *n = &f->graph->node[node];
+    const born_structure *s = f->graph->structure;
+    born_view *out = b->operand + s->first_operand[node] + n->in_count;
+    bool shares = false;
+
+    BORN_TRY(born__bind_infer(f, b, k, node, &shares, err));
+    if (s->host_node[node]) return born__bind_host(f, b, node, shares, k, err);
     if (shares && n->in[0] >= 0) {
         int64_t offset = out[0].offset;
         out[0].offset = 0;
@@ -389,10 +461,17 @@ static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t
         alias(b, s, n->out[0], n->in[0], offset);
         return BORN_OK;
     }
-    for (int i = 0; i < n->out_count; i++)
-        if (f->graph->value[n->out[i]].channels_last && out[i].rank >= 3)
-            born__view_channels_last(&out[i]);
-    return bind_call(f, b, k, node, n, in, out, err);
+    return bind_call(f, b, k, node, err);
+}
+
+void born__bind_flops(born_gframe *f, born_bound_segment *seg)
+{
+    seg->flops = 0;
+    for (int64_t c = 0; c < seg->plan.count; c++) {
+        double flops = call_flops(&seg->plan.call[c].call);
+        seg->flops += flops;
+        if (f->flops) f->flops[seg->node[c]] = flops;
+    }
 }
 
 /* Which operands of the segment's calls move from run to run, and which stay with the blocks. */
@@ -407,7 +486,7 @@ static born_status list_patches(born_gframe *f, born_binding *b, int32_t k, born
         for (int i = 0; i < n->in_count + n->out_count; i++) {
             born_vid v = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
             born_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
-            if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN) continue;
+            if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN && w != BORN_AT_STATE) continue;
             BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch),
                          err, BORN_NOMEM, "session: out of memory");
             seg->patch[seg->patch_count++] = (born_patch){ first + i, v };
@@ -436,26 +515,40 @@ void born__bind_pointers(born_gframe *f, born_binding *b, int32_t k, bool all)
     seg->epoch = f->epoch;
 }
 
+/* Offsets with room to grow where state grows, exact ones where max_bytes is too small for that. */
+static born_status place_roots(born_gframe *f, born_binding *b, int32_t k, born_error *err)
+{
+    born_bound_segment *seg = &b->segment[k];
+    bool slack = f->session->append_count > 0;
+
+    BORN_TRY(born__plan_offsets(f, b, k, slack, &seg->block_bytes, err));
+    if (slack && seg->block_bytes > f->block[k].bytes &&
+        born__session_reserve(f->session, seg->block_bytes - f->block[k].bytes, NULL) != BORN_OK)
+        BORN_TRY(born__plan_offsets(f, b, k, false, &seg->block_bytes, err));
+    return BORN_OK;
+}
+
 born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_error *err)
 {
     const born_segment *s = &f->graph->structure->segment[k];
     born_bound_segment *seg = &b->segment[k];
-    size_t bytes;
 
     if (seg->plan.prepared) born__backend_discard(f->session->backend, &seg->plan);
+    for (int32_t j = k; j < f->graph->structure->segment_count; j++) b->segment[j].whole = false;
     seg->bound = false;
     seg->plan.count = 0;
     seg->scratch_bytes = 0;
-    seg->flops = 0;
     b->host_bytes = k ? b->segment[k - 1].host_end : 0;
     f->session->bind_count++;
     if (!s->control)
         for (int32_t n = s->begin; n < s->end; n++) BORN_TRY(bind_node(f, b, k, n, err));
-    BORN_TRY(born__plan_offsets(f, b, k, &bytes, err));
-    seg->block_bytes = bytes;
+    BORN_FAIL_IF(f->session->prepare_again, err, BORN_STATE, "session: its state must be prepared again");
+    born__state_take_roots(f, b, k);
+    BORN_TRY(place_roots(f, b, k, err));
     seg->host_end = b->host_bytes;
+    born__bind_flops(f, seg);
     BORN_TRY(list_patches(f, b, k, err));
     BORN_TRY(pack_weights(f, b, k, err));
-    seg->bound = true;
+    seg->bound = seg->whole = true;
     return BORN_OK;
 }

@@ -220,7 +220,7 @@ born_status born__run_scan(born_control *c, born_error *err)
         }
         for (int i = 0; i < captures; i++) c->in[states + scans + i] = born__control_input(c, states + scans + i);
         BORN_TRY(born__session_step(c->frame->session, err));
-    BORN_TRY(born__frame_run(body, c->in, false, err));
+        BORN_TRY(born__frame_run(body, c->in, false, err));
         flip = !flip;
         for (int i = 0; i < states; i++) {
             born_view w = born__frame_view(body, body->graph->output[i]);

@@ -20,6 +20,7 @@ typedef struct born_edit {
 /* What a pass may need to know. */
 typedef struct born_pass_ctx {
     size_t max_bytes;           /* most bytes a pass may make of new constants */
+    size_t *copies_left;        /* bytes that subgraphs and all may still copy to align constants; NULL: any number */
     bool exact;                 /* run only passes that keep every bit */
     const char *passes_off;
     void (*dump)(void *user, const char *pass, const char *text);
@@ -58,6 +59,8 @@ typedef struct born_pass {
 } born_pass;
 extern const born_pass born__passes[];
 extern const size_t born__pass_count;
+/* born__graph_settle within what the context allows: NOMEM beyond. */
+born_status born__graph_settle_within(born_graph *g, const born_pass_ctx *ctx, born_vid v, born_error *err);
 /* The pipeline: every pass of passes.def in order, subgraphs included, then the structure. */
 born_status born__graph_optimise(born_graph *g, const born_pass_ctx *ctx, born_error *err);
 #endif

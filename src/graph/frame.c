@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "graph/state.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
 
@@ -35,7 +36,9 @@ born_status born__frame_open(born_session *s, born_graph *g, born_gframe **out, 
     f->external = born__calloc(values, sizeof *f->external);
     f->expire_next = born__calloc(values, sizeof *f->expire_next);
     f->expire_head = born__calloc(nodes, sizeof *f->expire_head);
-    bool ok = f->block && f->control && f->input && f->input_view && f->external && f->expire_next && f->expire_head;
+    f->moved = born__calloc(values, sizeof *f->moved);
+    bool ok = f->block && f->control && f->input && f->input_view && f->external && f->expire_next && f->expire_head &&
+              f->moved;
     if (ok && s->profile) {
         f->seconds = born__calloc(nodes, sizeof *f->seconds);
         f->calls = born__calloc(nodes, sizeof *f->calls);
@@ -67,6 +70,7 @@ void born__frame_close(born_gframe **fp)
     born__free(f->external);
     born__free(f->expire_next);
     born__free(f->expire_head);
+    born__free(f->moved);
     born__free(f->free_range);
     born__free(f->key);
     born__free(f->seconds);
@@ -151,7 +155,8 @@ static born_status keep_facts(born_gframe *f, born_bound_segment *s, born_error 
 static born_status choose_binding(born_gframe *f, born_error *err)
 {
     born_binding *oldest = NULL;
-    int most = f->session->tie_count ? 2 : BORN_MAX_BINDINGS; /* growing state never comes back to a shape */
+    /* growing state never comes back to a shape: one binding is bound anew at each step */
+    int most = f->session->append_count ? 1 : f->session->tie_count ? 2 : BORN_MAX_BINDINGS;
 
     for (int i = 0; i < f->binding_count; i++) {
         born_binding *b = f->binding[i];
@@ -274,14 +279,17 @@ static born_status run_segment(born_gframe *f, int32_t k, bool plan_only, born_e
     BORN_TRY(segment_facts(f, k, err));
     if (!facts_equal(f, seg)) {
         for (int32_t j = k; j < f->graph->structure->segment_count; j++) b->segment[j].bound = false;
-        BORN_TRY(born__bind_segment(f, b, k, err));
+        if (!born__rebind_segment(f, b, k)) {
+            BORN_TRY(born__bind_segment(f, b, k, err));
+            seg->epoch = UINT64_MAX;
+        }
         seg->bound = false; /* until its memory is there too */
-        seg->epoch = UINT64_MAX;
         BORN_TRY(keep_facts(f, seg, err));
         seg->bound = true;
     }
     if (s->control) return plan_only ? BORN_OK : born__control_run(f, f->control[k], err);
     BORN_TRY(fit_memory(f, k, err));
+    BORN_TRY(born__state_fit(f, k, plan_only, err));
     born__bind_pointers(f, b, k, seg->epoch != f->epoch);
     return plan_only ? BORN_OK : run_plan(f, k, err);
 }
@@ -306,6 +314,13 @@ born_status born__frame_run(born_gframe *f, const born_view *in, bool plan_only,
         BORN_TRY(run_segment(f, k, plan_only, err));
     }
     return BORN_OK;
+}
+
+void born__frame_unbind(born_gframe *f)
+{
+    for (int i = 0; i < f->binding_count; i++)
+        for (int32_t k = 0; k < f->graph->structure->segment_count; k++)
+            f->binding[i]->segment[k].bound = f->binding[i]->segment[k].whole = false;
 }
 
 void born__frame_sizes(const born_gframe *f, size_t *block, size_t *state)

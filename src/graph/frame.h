@@ -15,7 +15,8 @@ typedef enum born_where {
     BORN_AT_INPUT,          /* frame.input[slot.index] */
     BORN_AT_BLOCK,          /* frame.block[slot.index] + offset */
     BORN_AT_HOST,           /* the binding's host memory, at offset */
-    BORN_AT_EXTERN,         /* frame.external[root]: set when a control node has run, or a state buffer */
+    BORN_AT_EXTERN,         /* frame.external[root]: a control node's result, or the aligned copy of a constant */
+    BORN_AT_STATE,          /* the session's tie slot.index: the buffer this run writes */
 } born_where;
 
 /* One value in one binding. Aliases name their root and lie `offset` bytes into it. */
@@ -26,7 +27,8 @@ typedef struct born_slot {
     int32_t index;
     int32_t last_use;       /* of a root: the last use of all its aliases */
     int64_t offset;         /* of a root: within its place; of an alias: within its root */
-    size_t bytes;           /* of a root at a block */
+    size_t bytes;           /* of a root at a block or in a state buffer */
+    size_t room;            /* of a root: what its place holds, where it may grow before all is planned anew */
 } born_slot;
 
 /* A view of a call that must be pointed anew on each run: its root moves. */
@@ -36,7 +38,8 @@ typedef struct born_patch {
 } born_patch;
 
 typedef struct born_bound_segment {
-    bool bound;
+    bool bound;             /* for the facts beside */
+    bool whole;             /* bound once, so that what has not changed since may be kept */
     born_plan plan;
     int32_t *node;          /* per plan call: the node it came from */
     char *facts;            /* what it was bound for */
@@ -88,6 +91,8 @@ typedef struct born_gframe {
     born_free_range *free_range;    /* planning: free places of the block */
     size_t free_count, free_cap;
     int32_t *expire_next, *expire_head; /* planning: roots that die at a node, as lists */
+    uint8_t *moved;                 /* binding again, per value: its elements or its place changed */
+    bool again;                     /* binding again: host values stay where they are */
     double *seconds;                /* per node, where the session profiles */
     int64_t *calls;
     double *flops;
@@ -100,6 +105,8 @@ void born__frame_close(born_gframe **f);
 born_status born__frame_run(born_gframe *f, const born_view *in, bool plan_only, born_error *err);
 /* The view of value v in the present binding, its data pointer set. */
 born_view born__frame_view(const born_gframe *f, born_vid v);
+/* Forgets what is bound: the session's ties have changed. */
+void born__frame_unbind(born_gframe *f);
 /* Sums of the frame and its children. */
 void born__frame_sizes(const born_gframe *f, size_t *block, size_t *state);
 
@@ -108,13 +115,30 @@ born_status born__binding_new(born_gframe *f, born_binding **out, born_error *er
 void born__binding_free(born_gframe *f, born_binding **b);
 /* Binds segment k of b: shapes, kernels, packed weights, offsets. */
 born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_error *err);
+/* The parts of it that rebind.c uses too. Runs the shape rule of a node on what its operands are now. */
+born_status born__bind_infer(born_gframe *f, born_binding *b, int32_t k, int32_t node, bool *shares, born_error *err);
+born_status born__bind_host(born_gframe *f, born_binding *b, int32_t node, bool shares, int32_t k, born_error *err);
+/* Asks the backend about a node whose shapes are known, and fills its plan entry. */
+born_status born__bind_query(born_gframe *f, born_binding *b, int32_t k, int32_t node, born_plan_call *pc,
+                             born_query *q, bool *appends, born_error *err);
+/* May result 0 lie where operand i does, as views go? */
+bool born__bind_same_places(const born_call *c, int i);
+void born__bind_flops(born_gframe *f, born_bound_segment *seg);
+/* What the plan still lacks against max_bytes, `missing` bytes of packed weights included. */
+born_status born__bind_fits(born_gframe *f, const born_bound_segment *seg, int32_t k, size_t missing, born_error *err);
+
+/* rebind.c: binds a whole segment again where only sizes changed and everything still fits its place. false: it must
+   be bound from the start, which also says what is wrong. */
+bool born__rebind_segment(born_gframe *f, born_binding *b, int32_t k);
+
 /* Points every operand of the segment at its bytes (all = false: only those that move). */
 void born__bind_pointers(born_gframe *f, born_binding *b, int32_t k, bool all);
 extern const char born__no_elements[64];
 char *born__slot_data(const born_gframe *f, const born_binding *b, born_vid v);
 
-/* offsets.c: gives every root that segment k makes a place in its block; returns the block's bytes in *bytes. */
-born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, size_t *bytes, born_error *err);
+/* offsets.c: gives every root that segment k makes a place in its block; returns the block's bytes in *bytes. slack:
+   roots that outgrew their place get one twice as large. */
+born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, bool slack, size_t *bytes, born_error *err);
 
 /* control.c */
 born_status born__control_open(born_gframe *f, int32_t node, struct born_control **out, born_error *err);

@@ -116,6 +116,84 @@ born_status born__graph_const(born_graph *g, const char *name, size_t name_n, bo
     return BORN_OK;
 }
 
+born_status born__graph_settle(born_graph *g, born_vid v, born_error *err)
+{
+    if (v < 0 || !g->value[v].loose) return BORN_OK;
+    if (!born__grow((void **)&g->owned, &g->owned_cap, g->owned_count + 1, sizeof *g->owned)) return out_of_memory(err);
+    void *p = born__alloc(g->value[v].bytes);
+    if (!p) return out_of_memory(err);
+    memcpy(p, g->value[v].data, g->value[v].bytes);
+    g->owned[g->owned_count++] = p;
+    g->value[v].data = p;
+    g->value[v].loose = false;
+    return BORN_OK;
+}
+
+/* The copies of copy_attrs: what a field points to, moved into the arena. False where memory ends. */
+static bool copy_numbers(born_arena *a, born_ints *x, size_t item)
+{
+    size_t n;
+
+    if (!x->count) return true;
+    void *p = born__mul_size((size_t)x->count, item, &n) ? born__arena_alloc(a, n) : NULL;
+    if (!p) return false;
+    memcpy(p, x->v, n);
+    x->v = p;
+    return true;
+}
+
+static bool copy_string(born_arena *a, born_str *x)
+{
+    x->p = born__arena_strdup(a, x->p ? x->p : "", x->n);
+    return x->p != NULL;
+}
+
+static bool copy_strings(born_arena *a, born_strs *x)
+{
+    if (!x->count) return true;
+    born_str *p = born__arena_alloc(a, (size_t)x->count * sizeof *p);
+    if (!p) return false;
+    for (int64_t k = 0; k < x->count; k++) {
+        p[k] = x->v[k];
+        if (!copy_string(a, &p[k])) return false;
+    }
+    x->v = p;
+    return true;
+}
+
+static bool copy_tensor(born_arena *a, const born_array **x)
+{
+    int64_t count = 0;
+
+    if (!*x) return true;
+    if (!born__shape_count((*x)->shape.dim, (*x)->shape.rank, &count)) return false;
+    int64_t bytes = born_dtype_bytes((*x)->dtype, count);
+    born_array *p = bytes < 0 ? NULL : born__arena_alloc(a, sizeof *p);
+    if (!p) return false;
+    *p = **x;
+    if (bytes) {
+        void *d = born__arena_alloc(a, (size_t)bytes);
+        if (!d) return false;
+        memcpy(d, (*x)->data, (size_t)bytes);
+        p->data = d;
+    }
+    *x = p;
+    return true;
+}
+
+static bool copy_field(born_arena *a, born_attr_kind kind, char *f)
+{
+    switch (kind) {
+    case BORN_ATTR_INTS: return copy_numbers(a, (born_ints *)(void *)f, sizeof(int64_t));
+    case BORN_ATTR_FLOATS: /* both structs are {pointer, count} */
+        return copy_numbers(a, (born_ints *)(void *)f, sizeof(float));
+    case BORN_ATTR_STRING: return copy_string(a, (born_str *)(void *)f);
+    case BORN_ATTR_STRINGS: return copy_strings(a, (born_strs *)(void *)f);
+    case BORN_ATTR_TENSOR: return copy_tensor(a, (const born_array **)(void *)f);
+    default: return true; /* a number in the struct itself */
+    }
+}
+
 /* A deep copy of an attribute struct into the arena, driven by the rows. */
 static void *copy_attrs(born_arena *a, const born_attr_set *s, const void *attrs)
 {
@@ -123,52 +201,8 @@ static void *copy_attrs(born_arena *a, const born_attr_set *s, const void *attrs
 
     if (!to) return NULL;
     memcpy(to, attrs, s->bytes);
-    for (int i = 0; i < s->count; i++) {
-        char *f = to + s->field[i].offset;
-
-        if (s->field[i].kind == BORN_ATTR_INTS || s->field[i].kind == BORN_ATTR_FLOATS) {
-            size_t item = s->field[i].kind == BORN_ATTR_INTS ? sizeof(int64_t) : sizeof(float), n;
-            born_ints *x = (born_ints *)(void *)f; /* both structs are {pointer, count} */
-
-            if (!x->count) continue;
-            if (!born__mul_size((size_t)x->count, item, &n)) return NULL;
-            void *p = born__arena_alloc(a, n);
-            if (!p) return NULL;
-            memcpy(p, x->v, n);
-            x->v = p;
-        } else if (s->field[i].kind == BORN_ATTR_STRING) {
-            born_str *x = (born_str *)(void *)f;
-            char *p = born__arena_strdup(a, x->p ? x->p : "", x->n);
-            if (!p) return NULL;
-            x->p = p;
-        } else if (s->field[i].kind == BORN_ATTR_STRINGS) {
-            born_strs *x = (born_strs *)(void *)f;
-            if (!x->count) continue;
-            born_str *p = born__arena_alloc(a, (size_t)x->count * sizeof *p);
-            if (!p) return NULL;
-            for (int64_t k = 0; k < x->count; k++) {
-                p[k] = (born_str){ born__arena_strdup(a, x->v[k].p ? x->v[k].p : "", x->v[k].n), x->v[k].n };
-                if (!p[k].p) return NULL;
-            }
-            x->v = p;
-        } else if (s->field[i].kind == BORN_ATTR_TENSOR) {
-            const born_array **x = (const born_array **)(void *)f;
-            if (!*x) continue;
-            int64_t count = 0;
-            if (!born__shape_count((*x)->shape.dim, (*x)->shape.rank, &count)) return NULL;
-            int64_t bytes = born_dtype_bytes((*x)->dtype, count);
-            born_array *p = bytes < 0 ? NULL : born__arena_alloc(a, sizeof *p);
-            if (!p) return NULL;
-            *p = **x;
-            if (bytes) {
-                void *d = born__arena_alloc(a, (size_t)bytes);
-                if (!d) return NULL;
-                memcpy(d, (*x)->data, (size_t)bytes);
-                p->data = d;
-            }
-            *x = p;
-        }
-    }
+    for (int i = 0; i < s->count; i++)
+        if (!copy_field(a, s->field[i].kind, to + s->field[i].offset)) return NULL;
     return to;
 }
 

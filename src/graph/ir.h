@@ -29,6 +29,7 @@ typedef struct born_value {
     bool constant;
     bool input;                             /* kept by born__graph_verify, as producer is */
     bool splat;                             /* constant: data is one element, meant everywhere */
+    bool loose;                             /* constant: data is not aligned to its elements; only to be packed */
     bool channels_last;                     /* [N, C, ...] stored with C innermost (pass layout_channels) */
     int32_t producer;                       /* node index, -1: input or constant (kept by born__graph_verify) */
 } born_value;
@@ -67,6 +68,8 @@ born_status born__graph_const(born_graph *g, const char *name, size_t name_n, bo
    in may hold -1. */
 born_status born__graph_node(born_graph *g, const born_op *op, const char *name, size_t name_n, const void *attrs,
                              const born_vid *in, int in_count, const born_vid *out, int out_count, born_error *err);
+/* Gives a loose constant an aligned copy of its own, for readers that do not pack it. Others: nothing. */
+born_status born__graph_settle(born_graph *g, born_vid v, born_error *err);
 born_status born__graph_input(born_graph *g, born_vid v, born_error *err);
 born_status born__graph_output(born_graph *g, born_vid v, born_error *err);
 /* Hands each subgraph of a node to fn, in the order of the attribute rows. */

@@ -69,8 +69,9 @@ born_status born__model_make(born_loaded *l, const char *format, const born_mode
     snprintf(m->producer, sizeof m->producer, "%s", l->producer);
     born_status st = born__graph_verify(m->graph, err);
     m->file_node_count = (int64_t)m->graph->node_count;
-    born_pass_ctx ctx = { .max_bytes = m->max_bytes / 2, .exact = desc->exact, .passes_off = desc->passes_off,
-                          .dump = desc->dump, .dump_user = desc->dump_user };
+    size_t copies_left = m->max_bytes;
+    born_pass_ctx ctx = { .max_bytes = m->max_bytes / 2, .copies_left = &copies_left, .exact = desc->exact,
+                          .passes_off = desc->passes_off, .dump = desc->dump, .dump_user = desc->dump_user };
     if (st == BORN_OK) st = keep_output_names(m, err);
     if (st == BORN_OK) st = born__graph_optimise(m->graph, &ctx, err);
     if (st != BORN_OK) {
@@ -136,6 +137,28 @@ born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t f
     memcpy(p->stride, w->stride, sizeof p->stride);
     m->packed_bytes += byte_count;
     return BORN_OK;
+}
+
+/* Copies are kept as a form of their own, beside the packed ones. */
+born_status born__model_aligned(born_model *m, const born_value *v, const void **out, born_error *err)
+{
+    enum { FORM_COPY = 0 }; /* kernels number theirs from 1 */
+    born_view w = born__value_view(v);
+    char *to = NULL;
+
+    born__lock(&m->lock);
+    const born_packed *p = born__model_find_packed(m, &w, FORM_COPY, v->bytes);
+    born_status st = p ? BORN_OK : born__model_pack_block(m, v->bytes, &to, err);
+    if (to) {
+        size_t first = m->packed_count;
+        memcpy(to, v->data, v->bytes);
+        st = born__model_add_packed(m, &w, FORM_COPY, to, v->bytes, err);
+        if (st != BORN_OK) born__model_unpack(m, first);
+        else if (m->source_drop) m->source_drop(m->source, v->data, v->bytes);
+    }
+    *out = to ? to : p ? p->bytes : NULL;
+    born__unlock(&m->lock);
+    return st;
 }
 
 void born__model_unpack(born_model *m, size_t first)

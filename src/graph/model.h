@@ -42,6 +42,8 @@ born_status born__model_pack_block(born_model *m, size_t bytes, char **out, born
 /* Adds a form whose bytes lie in the newest block; the caller fills them before it lets go of the lock. */
 born_status born__model_add_packed(born_model *m, const born_view *w, uint32_t form, void *bytes, size_t byte_count,
                                    born_error *err);
+/* An aligned copy of a loose constant, made once for all sessions. Takes the lock itself. */
+born_status born__model_aligned(born_model *m, const born_value *v, const void **out, born_error *err);
 /* Takes back the forms from `first` on, and the newest block. */
 void born__model_unpack(born_model *m, size_t first);
 void born__model_retain(born_model *m);
@@ -68,10 +70,11 @@ struct born_session {
     char *scratch_base;
     size_t scratch_bytes;
     born_view *input_view;          /* of the run being prepared */
-    struct born_tie *tie;
+    struct born_tie *tie;           /* state.h */
     char **result_heap;             /* per output: room for results that do not lie dense */
     size_t *result_cap;
-    int tie_count;
+    int tie_count, append_count;    /* ties; those that append */
+    bool prepare_again;             /* a plan found state buffers too small: nothing has run yet */
     int64_t run_count, bind_count, call_count;
     double flops;                   /* of the last run's products */
 };

@@ -69,7 +69,15 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
-born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, size_t *bytes, born_error *err)
+/* Places never shrink with slack, else one root that grows would take the room of the others at every step. */
+static size_t room_for(const born_slot *o, bool slack)
+{
+    if (!slack) return rounded(o->bytes);
+    if (o->bytes <= o->room) return o->room;
+    return o->room > o->bytes / 2 && o->room < SIZE_MAX / 8 ? 2 * o->room : rounded(o->bytes);
+}
+
+born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, bool slack, size_t *bytes, born_error *err)
 {
     const born_segment *s = &f->graph->structure->segment[k];
     size_t end = 0;
@@ -85,14 +93,15 @@ born_status born__plan_offsets(born_gframe *f, born_binding *b, int32_t k, size_
             if (o->root != node->out[i] || o->where != BORN_AT_BLOCK) continue;
             BORN_FAIL_IF(o->bytes > SIZE_MAX / 4 || end > SIZE_MAX / 4, err, BORN_NOMEM,
                          "session: the plan is too large");
-            o->offset = take(f, rounded(o->bytes), &end);
+            o->room = room_for(o, slack);
+            o->offset = take(f, o->room, &end);
             int32_t dies = o->last_use < n ? n : o->last_use;
             if (dies >= s->end) continue;
             f->expire_next[node->out[i]] = f->expire_head[dies];
             f->expire_head[dies] = node->out[i];
         }
         for (int32_t v = f->expire_head[n]; v >= 0; v = f->expire_next[v])
-            BORN_FAIL_IF(!insert_free(f, b->slot[v].offset, rounded(b->slot[v].bytes)), err, BORN_NOMEM,
+            BORN_FAIL_IF(!insert_free(f, b->slot[v].offset, b->slot[v].room), err, BORN_NOMEM,
                          "session: out of memory");
     }
     *bytes = end;

@@ -17,7 +17,10 @@ static bool channel_const(const born_edit *e, born_vid v, int64_t channels)
 
 static float at(const born_value *v, int64_t i)
 {
-    return ((const float *)v->data)[v->splat ? 0 : i];
+    float f;
+
+    memcpy(&f, (const char *)v->data + (v->splat ? 0 : (size_t)i * sizeof f), sizeof f); /* it may be loose */
+    return f;
 }
 
 static double epsilon_of(const born_gnode *n)

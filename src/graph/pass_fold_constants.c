@@ -42,6 +42,20 @@ static void seed_values(fold *f)
     }
 }
 
+/* Elements that are about to be read must be aligned; the copy counts as made by this pass. */
+static bool settle(fold *f, born_vid v)
+{
+    const born_value *x = &f->e->g->value[v];
+    born_error ignored;
+
+    if (!x->loose) return true;
+    if (x->bytes > f->e->ctx->max_bytes || f->made_bytes > f->e->ctx->max_bytes - x->bytes) return false;
+    if (born__graph_settle_within(f->e->g, f->e->ctx, v, &ignored) != BORN_OK) return false;
+    f->made_bytes += x->bytes;
+    f->seen[v].data = born__value_view(x).data;
+    return true;
+}
+
 /* Turns value v into a constant with these dims. */
 static void make_constant(fold *f, born_vid v, const born_view *w, const void *data, size_t bytes, bool splat)
 {
@@ -79,9 +93,10 @@ static bool fold_view(fold *f, const born_gnode *n, born_view *out)
     if (bytes < 0) return false;
     if (born__view_contiguous(out)) {
         make_constant(f, n->out[0], out, (const char *)src->data + out->offset, (size_t)bytes, false);
+        f->e->g->value[n->out[0]].loose = src->loose;
         return true;
     }
-    if (bytes > 65536) return false;
+    if (bytes > 65536 || !settle(f, n->in[0])) return false;
     void *to = born__alloc((size_t)bytes + 1);
     born_graph *g = f->e->g;
     if (!to || !born__grow((void **)&g->owned, &g->owned_cap, g->owned_count + 1, sizeof *g->owned)) {
@@ -99,6 +114,16 @@ static bool fold_view(fold *f, const born_gnode *n, born_view *out)
     return true;
 }
 
+/* A splat may stand for more than could ever be walked over. */
+static bool walkable(const fold *f, const born_gnode *n, const born_view *in)
+{
+    for (int i = 0; i < n->in_count; i++) {
+        int64_t bytes = in[i].dtype ? born__view_bytes(&in[i]) : 0;
+        if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
+    }
+    return true;
+}
+
 /* Runs the node on the host; false where it is not worth it or cannot be done: the node then stays. */
 static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out)
 {
@@ -106,10 +131,7 @@ static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out
     size_t need = 0, at[MAX_OPERANDS];
     born_error ignored;
 
-    for (int i = 0; i < n->in_count; i++) { /* a splat may stand for more than could ever be walked over */
-        int64_t bytes = in[i].dtype ? born__view_bytes(&in[i]) : 0;
-        if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
-    }
+    if (!walkable(f, n, in)) return false;
     for (int i = 0; i < n->out_count; i++) {
         int64_t bytes = born__view_bytes(&out[i]);
         if (bytes < 0 || (uint64_t)bytes > f->e->ctx->max_bytes) return false;
@@ -118,6 +140,11 @@ static bool fold_run(fold *f, const born_gnode *n, born_view *in, born_view *out
     }
     if (need > f->e->ctx->max_bytes || f->made_bytes > f->e->ctx->max_bytes - need) return false;
     if (n->op->props & BORN_P_EXTENT) return false;
+    for (int i = 0; i < n->in_count && !(n->op->props & BORN_P_META); i++) {
+        if (n->in[i] < 0) continue;
+        if (!settle(f, n->in[i])) return false;
+        in[i].data = f->seen[n->in[i]].data;
+    }
     char *to = born__alloc(need + 1);
     if (!to || !born__grow((void **)&g->owned, &g->owned_cap, g->owned_count + 1, sizeof *g->owned)) {
         born__free(to);

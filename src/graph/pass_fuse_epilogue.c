@@ -58,6 +58,7 @@ static born_status flatten_const(born_edit *e, const born_value *b, int64_t coun
     v->bytes = copy.bytes;
     v->constant = true;
     v->splat = copy.splat;
+    v->loose = copy.loose;
     return BORN_OK;
 }
 

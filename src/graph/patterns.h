@@ -5,7 +5,7 @@
 
 typedef enum born_pattern_kind {
     BORN_PATTERN_EPILOGUE, BORN_PATTERN_ADDS, BORN_PATTERN_NORM, BORN_PATTERN_IDENTITY, BORN_PATTERN_SPLAT,
-    BORN_PATTERN_SEED, BORN_PATTERN_COPY, BORN_PATTERN_COST
+    BORN_PATTERN_SEED, BORN_PATTERN_COPY, BORN_PATTERN_COST, BORN_PATTERN_FUSED, BORN_PATTERN_APPEND
 } born_pattern_kind;
 
 typedef struct born_pattern {
@@ -16,4 +16,6 @@ typedef struct born_pattern {
 
 /* The row of this kind for this op, or NULL. op 0: the first row of the kind. */
 const born_pattern *born__pattern(born_pattern_kind kind, uint16_t op);
+/* The operand that result i of a node continues, and along which axis (negative: from the end); -1: none. */
+int born__pattern_append(const born_op *op, const void *attrs, int i, int *axis);
 #endif

@@ -68,6 +68,30 @@ static born_status run_passes(born_graph *g, const born_pass_ctx *ctx, born_erro
     return BORN_OK;
 }
 
+/* Many subgraphs may name one constant of a small file, so copies are counted over all of them. */
+born_status born__graph_settle_within(born_graph *g, const born_pass_ctx *ctx, born_vid v, born_error *err)
+{
+    if (v < 0 || !g->value[v].loose) return BORN_OK;
+    BORN_FAIL_IF(ctx->copies_left && g->value[v].bytes > *ctx->copies_left, err, BORN_NOMEM,
+                 "graph: its constants need more memory than allowed");
+    BORN_TRY(born__graph_settle(g, v, err));
+    if (ctx->copies_left) *ctx->copies_left -= g->value[v].bytes;
+    return BORN_OK;
+}
+
+/* Constants that are handed out, to a caller or a subgraph, or computed with on the host, must be aligned; those that
+   only backends read are seen to when their kernels are known. */
+static born_status settle_constants(born_graph *g, const born_pass_ctx *ctx, born_error *err)
+{
+    for (size_t k = 0; k < g->node_count; k++) {
+        bool reads = (g->node[k].op->props & BORN_P_CONTROL) || g->structure->host_node[k];
+        for (int i = 0; reads && i < g->node[k].in_count; i++)
+            BORN_TRY(born__graph_settle_within(g, ctx, g->node[k].in[i], err));
+    }
+    for (size_t i = 0; i < g->output_count; i++) BORN_TRY(born__graph_settle_within(g, ctx, g->output[i], err));
+    return BORN_OK;
+}
+
 born_status born__graph_optimise(born_graph *g, const born_pass_ctx *ctx, born_error *err)
 {
     subgraphs s;
@@ -78,5 +102,6 @@ born_status born__graph_optimise(born_graph *g, const born_pass_ctx *ctx, born_e
         born__node_subgraphs(&g->node[k], collect, &s);
         for (int i = 0; i < s.count; i++) BORN_TRY(born__graph_optimise(s.g[i], ctx, err));
     }
-    return born__structure_make(g, err);
+    BORN_TRY(born__structure_make(g, err));
+    return settle_constants(g, ctx, err);
 }

@@ -1,24 +1,15 @@
-/* Sessions: one thread's use of a model on a backend. Checks what the caller hands in, keeps tied state, runs the
-   frame, hands out results. */
+/* Sessions: one thread's use of a model on a backend. Checks what the caller hands in, runs the frame, hands out
+   results. State that is tied from run to run is in state.c. */
 #include <string.h>
 
 #include <born/device.h>
 
 #include "base/error.h"
 #include "base/memlimit.h"
-#include "graph/frame.h"
+#include "graph/state.h"
 #include "ops/copy_view.h"
 #include "tensor/view.h"
 #include "waist/chain.h"
-
-/* State: output `out` is input `in` of the next run. Two buffers: the run reads one while it fills the other. */
-typedef struct born_tie {
-    int out, in;
-    char *p[2];
-    size_t cap[2];
-    int now;
-    born_view view;             /* what the state is at present; dtype NONE: not set */
-} born_tie;
 
 born_status born__session_reserve(born_session *s, size_t more, born_error *err)
 {
@@ -99,11 +90,7 @@ void born_session_close(born_session **sp)
     if (!s) return;
     *sp = NULL;
     for (size_t i = 0; s->result_heap && i < s->model->graph->output_count; i++) born__free(s->result_heap[i]);
-    for (int i = 0; i < s->tie_count; i++) {
-        born__free(s->tie[i].p[0]);
-        born__free(s->tie[i].p[1]);
-    }
-    born__free(s->tie);
+    born__state_free(s);
     born__free(s->result_heap);
     born__free(s->result_cap);
     born__frame_close(&s->frame);
@@ -113,13 +100,6 @@ void born_session_close(born_session **sp)
     else born__chain_unhold(s->backend);
     born_model_close(&s->model);
     born__free(s);
-}
-
-static born_tie *tie_of_input(born_session *s, int in)
-{
-    for (int i = 0; i < s->tie_count; i++)
-        if (s->tie[i].in == in) return &s->tie[i];
-    return NULL;
 }
 
 static int find_name(const born_graph *g, const born_vid *list, size_t count, const char *name)
@@ -140,54 +120,20 @@ born_status born_session_tie(born_session *s, const char *output, const char *in
 {
     const born_graph *g = s->model->graph;
     int out = find_output(s->model, output), in = find_name(g, g->input, g->input_count, input);
-    size_t cap = (size_t)s->tie_count;
 
     BORN_FAIL_IF(out < 0, err, BORN_INVALID, "tie: the model has no output '%s'", output);
     BORN_FAIL_IF(in < 0, err, BORN_INVALID, "tie: the model has no input '%s'", input);
-    BORN_FAIL_IF(tie_of_input(s, in), err, BORN_STATE, "tie: input '%s' is tied already", input);
-    BORN_FAIL_IF(!born__grow((void **)&s->tie, &cap, (size_t)s->tie_count + 1, sizeof *s->tie), err, BORN_NOMEM,
-                 "session: out of memory");
-    s->tie[s->tie_count++] = (born_tie){ .out = out, .in = in };
-    return BORN_OK;
+    BORN_FAIL_IF(born__state_of_input(s, in), err, BORN_STATE, "tie: input '%s' is tied already", input);
+    const born_value *from = &g->value[g->output[out]], *to = &g->value[g->input[in]];
+    BORN_FAIL_IF(from->dtype && to->dtype && from->dtype != to->dtype, err, BORN_DTYPE,
+                 "tie: output '%s' is %s, input '%s' takes %s", output, born_dtype_name(from->dtype), input,
+                 born_dtype_name(to->dtype));
+    return born__state_tie(s, out, in, err);
 }
 
 void born_session_reset(born_session *s)
 {
     for (int i = 0; i < s->tie_count; i++) s->tie[i].view = (born_view){ 0 };
-}
-
-static born_status fit_state(born_session *s, born_tie *t, int which, size_t bytes, born_error *err)
-{
-    if (bytes <= t->cap[which] && t->p[which]) return BORN_OK;
-    size_t cap = bytes < 64 ? 64 : bytes;
-    if (t->cap[which] && born__session_reserve(s, cap * 2 - t->cap[which], NULL) == BORN_OK) cap *= 2;
-    BORN_TRY(born__session_reserve(s, cap - t->cap[which], err));
-    char *p = born__alloc(cap);
-    BORN_FAIL_IF(!p, err, BORN_NOMEM, "session: out of memory");
-    born__free(t->p[which]);
-    s->state_bytes += cap - t->cap[which];
-    t->p[which] = p;
-    t->cap[which] = cap;
-    return BORN_OK;
-}
-
-/* State that nothing set yet: zeros; symbolic sizes are 0, so a growing state begins empty. */
-static born_status initial_state(born_session *s, born_tie *t, born_error *err)
-{
-    const born_value *v = &s->model->graph->value[s->model->graph->input[t->in]];
-    born_view w = { .dtype = v->dtype, .rank = v->rank };
-
-    BORN_FAIL_IF(v->rank < 0 || v->dtype == BORN_DTYPE_NONE, err, BORN_STATE,
-                 "input '%s': its first state must be given: the model does not say its sizes", v->name);
-    for (int d = 0; d < v->rank; d++) w.dim[d] = v->dim[d] < 0 ? 0 : v->dim[d];
-    born__view_row_major(&w);
-    int64_t bytes = born__view_bytes(&w);
-    BORN_FAIL_IF(bytes < 0, err, BORN_FORMAT, "input '%s': its sizes overflow", v->name);
-    BORN_TRY(fit_state(s, t, t->now, (size_t)bytes, err));
-    memset(t->p[t->now], 0, (size_t)bytes);
-    w.data = t->p[t->now];
-    t->view = w;
-    return BORN_OK;
 }
 
 static born_status check_input(const born_value *v, const born_array *a, bool need_data, born_view *out,
@@ -240,26 +186,41 @@ static born_status check_symbols(const born_graph *g, const born_view *in, born_
     return BORN_OK;
 }
 
-static born_status take_inputs(born_session *s, const born_array *in, int n_in, bool need_data, born_error *err)
+/* What the caller hands in first: its sizes say what open sizes of a first state are. */
+static born_status take_inputs(born_session *s, const born_array *in, int n_in, bool plan, born_error *err)
 {
     const born_graph *g = s->model->graph;
 
     BORN_FAIL_IF(n_in < 0 || (size_t)n_in > g->input_count, err, BORN_INVALID, "%d inputs given, the model takes %zu",
                  n_in, g->input_count);
+    memset(s->input_view, 0, g->input_count * sizeof *s->input_view);
     for (size_t i = 0; i < g->input_count; i++) {
         const born_value *v = &g->value[g->input[i]];
-        born_tie *t = tie_of_input(s, (int)i);
-        bool given = (int)i < n_in && (!t || in[i].data);
+        bool tied = born__state_of_input(s, (int)i) != NULL;
+        bool given = (int)i < n_in && (!tied || in[i].data || (plan && in[i].dtype != BORN_DTYPE_NONE));
 
-        BORN_FAIL_IF(!given && !t, err, BORN_INVALID, "input %zu ('%s') is missing", i, v->name);
-        if (given) {
-            BORN_TRY(check_input(v, &in[i], need_data, &s->input_view[i], err));
-        } else {
-            if (t->view.dtype == BORN_DTYPE_NONE) BORN_TRY(initial_state(s, t, err));
-            s->input_view[i] = t->view;
-        }
+        BORN_FAIL_IF(!given && !tied, err, BORN_INVALID, "input %zu ('%s') is missing", i, v->name);
+        if (given) BORN_TRY(check_input(v, &in[i], !plan, &s->input_view[i], err));
+    }
+    for (int k = 0; k < s->tie_count; k++) {
+        born_view *w = &s->input_view[s->tie[k].in], given = *w;
+        BORN_TRY(born__state_input(s, &s->tie[k], given.dtype ? &given : NULL, plan, w, err));
     }
     return s->tie_count ? BORN_OK : check_symbols(g, s->input_view, err);
+}
+
+/* Runs or plans; once more where plans ask for larger state buffers, which they do before anything runs. */
+static born_status run_frame(born_session *s, const born_array *in, int n_in, bool plan, born_error *err)
+{
+    born_status st;
+
+    born__state_begin(s);
+    do {
+        s->prepare_again = false;
+        BORN_TRY(take_inputs(s, in, n_in, plan, err));
+        st = born__frame_run(s->frame, s->input_view, plan, err);
+    } while (st != BORN_OK && s->prepare_again);
+    return st;
 }
 
 static void to_array(const born_view *w, born_array *a)
@@ -267,6 +228,23 @@ static void to_array(const born_view *w, born_array *a)
     *a = (born_array){ .dtype = w->dtype, .shape = { .rank = w->rank }, .data = w->data };
     memcpy(a->shape.dim, w->dim, sizeof w->dim[0] * (size_t)w->rank);
     a->bytes = (size_t)born__view_bytes(w);
+}
+
+/* Room for a copy of result i: twice what it was where it grows from run to run. */
+static born_status fit_result(born_session *s, int i, size_t bytes, born_error *err)
+{
+    size_t had = s->result_cap[i], cap = bytes;
+
+    if (bytes <= had) return BORN_OK;
+    if (had > bytes / 2 && had < SIZE_MAX / 2 && born__session_reserve(s, had * 2, NULL) == BORN_OK) cap = had * 2;
+    BORN_TRY(born__session_reserve(s, cap, err)); /* the old one counts too, until it is free */
+    char *p = born__alloc(cap);
+    BORN_FAIL_IF(!p, err, BORN_NOMEM, "session: out of memory");
+    born__free(s->result_heap[i]);
+    s->state_bytes += cap - had;
+    s->result_heap[i] = p;
+    s->result_cap[i] = cap;
+    return BORN_OK;
 }
 
 /* Result i as a dense array: as it lies where it is dense, copied where it is a view. */
@@ -279,14 +257,7 @@ static born_status give_output(born_session *s, int i, born_array *out, born_err
     BORN_FAIL_IF(w.dtype == BORN_DTYPE_NONE || bytes < 0, err, BORN_INTERNAL, "output '%s' was not computed",
                  s->model->output_name[i]);
     if (!born__view_contiguous(&w)) {
-        if ((size_t)bytes > s->result_cap[i]) {
-            BORN_TRY(born__session_reserve(s, (size_t)bytes - s->result_cap[i], err));
-            char *p = born__realloc(s->result_heap[i], (size_t)bytes);
-            BORN_FAIL_IF(!p, err, BORN_NOMEM, "session: out of memory");
-            s->state_bytes += (size_t)bytes - s->result_cap[i];
-            s->result_heap[i] = p;
-            s->result_cap[i] = (size_t)bytes;
-        }
+        BORN_TRY(fit_result(s, i, (size_t)bytes, err));
         born_view dense = w;
         born__view_row_major(&dense);
         dense.data = s->result_heap[i];
@@ -297,31 +268,9 @@ static born_status give_output(born_session *s, int i, born_array *out, born_err
     return BORN_OK;
 }
 
-/* All memory first, then the change: a failure leaves the state of the last run. */
-static born_status keep_state(born_session *s, born_error *err)
-{
-    for (int i = 0; i < s->tie_count; i++) {
-        born_view w = born__frame_view(s->frame, s->model->graph->output[s->tie[i].out]);
-        int64_t bytes = born__view_bytes(&w);
-        BORN_FAIL_IF(bytes < 0, err, BORN_NOMEM, "session: the state is too large");
-        BORN_TRY(fit_state(s, &s->tie[i], !s->tie[i].now, (size_t)bytes, err));
-    }
-    for (int i = 0; i < s->tie_count; i++) {
-        born_tie *t = &s->tie[i];
-        born_view w = born__frame_view(s->frame, s->model->graph->output[t->out]), to = w;
-        born__view_row_major(&to);
-        to.data = t->p[!t->now];
-        born__copy_view(&to, &w, NULL);
-        t->view = to;
-        t->now = !t->now;
-    }
-    return BORN_OK;
-}
-
 born_status born_session_plan(born_session *s, const born_array *in, int n_in, born_error *err)
 {
-    BORN_TRY(take_inputs(s, in, n_in, false, err));
-    return born__frame_run(s->frame, s->input_view, true, err);
+    return run_frame(s, in, n_in, true, err);
 }
 
 born_status born_session_run(born_session *s, const born_array *in, int n_in, born_array *out, int n_out,
@@ -332,15 +281,14 @@ born_status born_session_run(born_session *s, const born_array *in, int n_in, bo
     if (!err) err = &local;
     BORN_FAIL_IF(n_out < 0 || (size_t)n_out > s->model->graph->output_count, err, BORN_INVALID,
                  "%d outputs asked for, the model gives %zu", n_out, s->model->graph->output_count);
-    BORN_TRY(take_inputs(s, in, n_in, true, err));
     s->call_count = 0;
     s->flops = 0;
     s->steps = 0;
-    BORN_TRY(born__frame_run(s->frame, s->input_view, false, err));
+    BORN_TRY(run_frame(s, in, n_in, false, err));
     BORN_FAIL_IF(s->model->source_lost && s->model->source_lost(s->model->source), err, BORN_IO,
                  "the model's file was cut while it was mapped");
     for (int i = 0; i < n_out; i++) BORN_TRY(give_output(s, i, &out[i], err));
-    BORN_TRY(keep_state(s, err));
+    BORN_TRY(born__state_keep(s, err));
     s->run_count++;
     return BORN_OK;
 }

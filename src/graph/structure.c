@@ -82,36 +82,39 @@ static void cut(const born_graph *g, born_structure *s, const uint8_t *able, uin
     s->segment_count = current + 1;
 }
 
+/* Counts v once a mark: its place in the list, where there is one already. */
+static void count_in(born_segment *seg, born_vid v, int32_t mark, int32_t *stamp)
+{
+    if (stamp[v] == mark) return;
+    stamp[v] = mark;
+    if (seg->incoming) seg->incoming[seg->incoming_count] = v;
+    seg->incoming_count++;
+}
+
+/* The values that segment k takes from outside, counted, and listed where seg->incoming has room for them. */
+static void list_incoming(const born_graph *g, const born_structure *s, int32_t k, int32_t mark, int32_t *stamp)
+{
+    born_segment *seg = &s->segment[k];
+
+    seg->incoming_count = 0;
+    for (int32_t n = seg->begin; n < seg->end; n++)
+        for (int i = 0; i < g->node[n].in_count; i++) {
+            born_vid v = g->node[n].in[i];
+            if (v >= 0 && !g->value[v].constant && s->segment_of[v] != k) count_in(seg, v, mark, stamp);
+        }
+    for (size_t i = 0; k == 0 && i < g->input_count; i++) /* the first segment's facts are the whole key: all inputs */
+        count_in(seg, g->input[i], mark, stamp);
+}
+
 static bool fill_incoming(born_graph *g, born_structure *s, int32_t *stamp)
 {
     for (int32_t k = 0; k < s->segment_count; k++) {
         born_segment *seg = &s->segment[k];
 
-        for (int pass = 0; pass < 2; pass++) {
-            int32_t count = 0;
-            for (int32_t n = seg->begin; n < seg->end; n++)
-                for (int i = 0; i < g->node[n].in_count; i++) {
-                    born_vid v = g->node[n].in[i];
-                    if (v < 0 || g->value[v].constant || s->segment_of[v] == k || stamp[v] == 2 * k + pass + 1)
-                        continue;
-                    stamp[v] = 2 * k + pass + 1;
-                    if (pass) seg->incoming[count] = v;
-                    count++;
-                }
-            if (k == 0) { /* the first segment's facts are the whole key: every input counts */
-                for (size_t i = 0; i < g->input_count; i++) {
-                    if (stamp[g->input[i]] == 2 * k + pass + 1) continue;
-                    stamp[g->input[i]] = 2 * k + pass + 1;
-                    if (pass) seg->incoming[count] = g->input[i];
-                    count++;
-                }
-            }
-            if (!pass) {
-                seg->incoming = born__arena_alloc(&g->arena, ((size_t)count + 1) * sizeof *seg->incoming);
-                if (!seg->incoming) return false;
-            }
-            seg->incoming_count = count;
-        }
+        list_incoming(g, s, k, 2 * k + 1, stamp);
+        seg->incoming = born__arena_alloc(&g->arena, ((size_t)seg->incoming_count + 1) * sizeof *seg->incoming);
+        if (!seg->incoming) return false;
+        list_incoming(g, s, k, 2 * k + 2, stamp);
     }
     return true;
 }

@@ -39,8 +39,34 @@ typedef struct born_attn {
     int scores_mode;                            /* 0 raw, 1 softcapped, 2 masked, 3 softmax */
 } born_attn;
 
-/* Everything except y's own checks: all rows, on the pool. */
+/* Everything except y's own checks: all rows, on the pool. An engine does this; born__attn_run is the reference. */
+typedef void (*born_attn_engine)(const born_attn *a, const born_exec *x);
 void born__attn_run(const born_attn *a, const born_exec *x);
+
+/* The operators on a given engine. */
+born_status born__attn_attention(born_call *c, const born_exec *x, born_attn_engine run);
+born_status born__attn_multi_head_attention(born_call *c, const born_exec *x, born_attn_engine run);
+born_status born__attn_group_query_attention(born_call *c, const born_exec *x, born_attn_engine run);
+born_status born__attn_packed_attention(born_call *c, const born_exec *x, born_attn_engine run);
+
+/* One row on its way. */
+typedef struct born_attn_row {
+    const born_attn *a;
+    int64_t b, h, kh, i;            /* kh: the key head */
+    int64_t lo, hi;                 /* keys that this row may attend to at all */
+    int64_t fill_lo, fill_hi;       /* outside: fill is added */
+    float m, sum;
+    bool any;                       /* a unit has been taken in */
+} born_attn_row;
+/* Row number `row` of [B, Hq, Tq]. */
+void born__attn_row_start(born_attn_row *r, const born_attn *a, int64_t row);
+/* Once all units are in: the sink, and the division by the sum. */
+void born__attn_row_end(born_attn_row *r);
+
+static inline const char *born__attn_at(const born_attn_side *s, int64_t b, int64_t h, int64_t t)
+{
+    return s->p + b * s->b + h * s->h + t * s->t;
+}
 
 /* v [B, H, T, D] as a side; v [B, T, H * D] with `heads` heads. */
 born_attn_side born__attn_side4(const born_view *v);

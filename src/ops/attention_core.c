@@ -5,10 +5,6 @@
 #include "ops/lane1.h"
 
 static inline float at_f32(const char *p) { return *(const float *)(const void *)p; }
-static const char *side_at(const born_attn_side *s, int64_t b, int64_t h, int64_t t)
-{
-    return s->p + b * s->b + h * s->h + t * s->t;
-}
 
 born_attn_side born__attn_side4(const born_view *v)
 {
@@ -44,15 +40,6 @@ bool born__attn_mask_fits(const born_view *v, int64_t B, int64_t H, int64_t Tq, 
 
 /* ---- one row ---- */
 
-typedef struct row_state {
-    const born_attn *a;
-    int64_t b, h, kh, i;            /* kh: the key head */
-    int64_t lo, hi;                 /* keys that this row may attend to at all */
-    int64_t fill_lo, fill_hi;       /* outside: fill is added */
-    float m, sum;
-    bool any;                       /* a unit has been taken in */
-} row_state;
-
 static int64_t clamp_keys(int64_t v, int64_t T) { return v < 0 ? 0 : v > T ? T : v; }
 
 static int64_t add_clamped(int64_t a, int64_t b)
@@ -61,9 +48,9 @@ static int64_t add_clamped(int64_t a, int64_t b)
     return born__add_i64(a, b, &r) ? r : b < 0 ? INT64_MIN : INT64_MAX;
 }
 
-static void row_start(row_state *r, const born_attn *a, int64_t row)
+void born__attn_row_start(born_attn_row *r, const born_attn *a, int64_t row)
 {
-    *r = (row_state){ .a = a, .i = row % a->Tq, .h = row / a->Tq % a->Hq, .b = row / a->Tq / a->Hq };
+    *r = (born_attn_row){ .a = a, .i = row % a->Tq, .h = row / a->Tq % a->Hq, .b = row / a->Tq / a->Hq };
     r->kh = r->h / (a->Hq / a->Hk);
     int64_t valid = a->valid ? add_clamped(born__at_i64(a->valid, r->b), a->valid_add) : a->T;
     int64_t pos = add_clamped(a->offset_by_valid ? add_clamped(valid, -a->Tq) : a->offset, r->i);
@@ -87,19 +74,19 @@ static float dot(const char *q, int64_t qs, const char *k, int64_t ks, int64_t n
     for (int64_t at = 0; at < n; at += 1024) {
         int64_t end = n - at < 1024 ? n : at + 1024;
         float acc = 0;
-        for (int64_t d = at; d < end; d++) acc = fmaf(at_f32(q + d * qs), at_f32(k + d * ks), acc);
+        for (int64_t d = at; d < end; d++) acc = born__fmaf(at_f32(q + d * qs), at_f32(k + d * ks), acc);
         total = at == 0 ? acc : total + acc;
     }
     return total;
 }
 
-static float raw_score(const row_state *r, int64_t j)
+static float raw_score(const born_attn_row *r, int64_t j)
 {
     const born_attn *a = r->a;
     bool old = j < a->past;
     const born_attn_side *s = old ? &a->past_k : &a->k;
-    const char *k = side_at(s, r->b, r->kh, old ? j : j - a->past);
-    return dot(side_at(&a->q, r->b, r->h, r->i), a->q.d, k, s->d, a->D) * a->scale;
+    const char *k = born__attn_at(s, r->b, r->kh, old ? j : j - a->past);
+    return dot(born__attn_at(&a->q, r->b, r->h, r->i), a->q.d, k, s->d, a->D) * a->scale;
 }
 
 static float soft_cap(const born_attn *a, float s)
@@ -108,20 +95,20 @@ static float soft_cap(const born_attn *a, float s)
 }
 
 /* The score of key j with all masks; -INFINITY where it is masked. */
-static float masked_score(const row_state *r, int64_t j)
+static float masked_score(const born_attn_row *r, int64_t j)
 {
     const born_attn *a = r->a;
     if (j < r->lo || j >= r->hi) return -INFINITY;
-    if (a->allow.p && !*(const uint8_t *)(side_at(&a->allow, r->b, r->h, r->i) + j * a->allow.d)) return -INFINITY;
-    float add = a->add.p ? at_f32(side_at(&a->add, r->b, r->h, r->i) + j * a->add.d) : 0;
-    float add2 = a->add2.p ? at_f32(side_at(&a->add2, r->b, r->h, r->i) + j * a->add2.d) : 0;
+    if (a->allow.p && !*(const uint8_t *)(born__attn_at(&a->allow, r->b, r->h, r->i) + j * a->allow.d)) return -INFINITY;
+    float add = a->add.p ? at_f32(born__attn_at(&a->add, r->b, r->h, r->i) + j * a->add.d) : 0;
+    float add2 = a->add2.p ? at_f32(born__attn_at(&a->add2, r->b, r->h, r->i) + j * a->add2.d) : 0;
     if (add == -INFINITY || add2 == -INFINITY) return -INFINITY;
     float s = soft_cap(a, raw_score(r, j));
     if (a->add.p) s += add;
     if (a->add2.p) s += add2;
     bool fill = j < r->fill_lo || j >= r->fill_hi;
     if (a->keep.p)
-        fill |= *(const int32_t *)(const void *)(side_at(&a->keep, r->b, r->h, r->i) + j * a->keep.d) <= 0;
+        fill |= *(const int32_t *)(const void *)(born__attn_at(&a->keep, r->b, r->h, r->i) + j * a->keep.d) <= 0;
     return fill ? s + a->fill : s;
 }
 
@@ -140,11 +127,11 @@ static float unit_sum(const float *p)
 
 /* Adds the products of keys [base, base + n) with weights p to columns [c0, c0 + cols) of the row, after scaling what
    is there by `keep` and the new by `take`. */
-static void unit_product(const row_state *r, int64_t base, int64_t n, const float *p, const bool *on, float keep,
+static void unit_product(const born_attn_row *r, int64_t base, int64_t n, const float *p, const bool *on, float keep,
                          float take)
 {
     const born_attn *a = r->a;
-    char *y = (char *)side_at(&a->y, r->b, r->h, r->i);
+    char *y = (char *)born__attn_at(&a->y, r->b, r->h, r->i);
     float acc[64];
     for (int64_t c0 = 0; c0 < a->Dv; c0 += 64) {
         int64_t cols = a->Dv - c0 < 64 ? a->Dv - c0 : 64;
@@ -153,8 +140,8 @@ static void unit_product(const row_state *r, int64_t base, int64_t n, const floa
             if (!on[j]) continue;
             bool old = base + j < a->past;
             const born_attn_side *s = old ? &a->past_v : &a->v;
-            const char *v = side_at(s, r->b, r->kh, old ? base + j : base + j - a->past) + c0 * s->d;
-            for (int64_t c = 0; c < cols; c++) acc[c] = fmaf(p[j], at_f32(v + c * s->d), acc[c]);
+            const char *v = born__attn_at(s, r->b, r->kh, old ? base + j : base + j - a->past) + c0 * s->d;
+            for (int64_t c = 0; c < cols; c++) acc[c] = born__fmaf(p[j], at_f32(v + c * s->d), acc[c]);
         }
         for (int64_t c = 0; c < cols; c++) {
             float *out = (float *)(void *)(y + (c0 + c) * a->y.d);
@@ -163,7 +150,7 @@ static void unit_product(const row_state *r, int64_t base, int64_t n, const floa
     }
 }
 
-static void row_unit(row_state *r, int64_t base, int64_t n)
+static void row_unit(born_attn_row *r, int64_t base, int64_t n)
 {
     float p[BORN_ATTN_UNIT] = { 0 };
     bool on[BORN_ATTN_UNIT] = { false }, some = false;
@@ -187,21 +174,33 @@ static void row_unit(row_state *r, int64_t base, int64_t n)
     r->any = true;
 }
 
-static void row_sink(row_state *r, float s)
+static void row_sink(born_attn_row *r, float s)
 {
     const born_attn *a = r->a;
     if (!r->any) return;
     float m = r->m > s ? r->m : s, keep = exp_f32(r->m - m);
     r->sum = r->sum * keep + exp_f32(s - m);
     r->m = m;
-    char *y = (char *)side_at(&a->y, r->b, r->h, r->i);
+    char *y = (char *)born__attn_at(&a->y, r->b, r->h, r->i);
     for (int64_t c = 0; c < a->Dv; c++) *(float *)(void *)(y + c * a->y.d) *= keep;
 }
 
-static void row_scores(const row_state *r)
+void born__attn_row_end(born_attn_row *r)
 {
     const born_attn *a = r->a;
-    char *out = (char *)side_at(&a->scores, r->b, r->h, r->i);
+    if (a->sink) row_sink(r, (float)born__at_f64(a->sink, r->h));
+    else if (a->smooth) row_sink(r, 0);
+    char *y = (char *)born__attn_at(&a->y, r->b, r->h, r->i);
+    for (int64_t c = 0; c < a->Dv; c++) {
+        float *out = (float *)(void *)(y + c * a->y.d);
+        *out = r->any ? *out / r->sum : 0;
+    }
+}
+
+static void row_scores(const born_attn_row *r)
+{
+    const born_attn *a = r->a;
+    char *out = (char *)born__attn_at(&a->scores, r->b, r->h, r->i);
     for (int64_t j = 0; j < a->T; j++) {
         float s = a->scores_mode >= 2 ? masked_score(r, j) : raw_score(r, j);
         if (a->scores_mode == 1) s = soft_cap(a, s);
@@ -214,17 +213,11 @@ static void rows_part(void *ctx, int64_t begin, int64_t end)
 {
     const born_attn *a = ctx;
     for (int64_t row = begin; row < end; row++) {
-        row_state r;
-        row_start(&r, a, row);
+        born_attn_row r;
+        born__attn_row_start(&r, a, row);
         for (int64_t u = r.lo / BORN_ATTN_UNIT * BORN_ATTN_UNIT; u < r.hi; u += BORN_ATTN_UNIT)
             row_unit(&r, u, a->T - u < BORN_ATTN_UNIT ? a->T - u : BORN_ATTN_UNIT);
-        if (a->sink) row_sink(&r, (float)born__at_f64(a->sink, r.h));
-        else if (a->smooth) row_sink(&r, 0);
-        char *y = (char *)side_at(&a->y, r.b, r.h, r.i);
-        for (int64_t c = 0; c < a->Dv; c++) {
-            float *out = (float *)(void *)(y + c * a->y.d);
-            *out = r.any ? *out / r.sum : 0;
-        }
+        born__attn_row_end(&r);
         if (a->scores.p) row_scores(&r);
     }
 }
@@ -243,8 +236,8 @@ static void copy_part(void *ctx, int64_t begin, int64_t end)
     const copy_job *j = ctx;
     for (int64_t r = begin; r < end; r++) {
         int64_t t = r % j->T, h = r / j->T % j->H, b = r / j->T / j->H;
-        const char *s = side_at(j->src, b, h, t);
-        char *d = (char *)side_at(j->dst, b, h, j->at + t);
+        const char *s = born__attn_at(j->src, b, h, t);
+        char *d = (char *)born__attn_at(j->dst, b, h, j->at + t);
         for (int64_t i = 0; i < j->D; i++)
             *(float *)(void *)(d + i * j->dst->d) = at_f32(s + i * j->src->d);
     }
@@ -254,5 +247,8 @@ void born__attn_copy(const born_exec *x, const born_attn_side *dst, int64_t at, 
                      int64_t H, int64_t T, int64_t D)
 {
     copy_job j = { dst, src, at, H, T, D };
+    bool same = at == 0 && dst->p == src->p && (B <= 1 || dst->b == src->b) && (H <= 1 || dst->h == src->h) &&
+                (T <= 1 || dst->t == src->t) && (D <= 1 || dst->d == src->d);
+    if (same) return; /* a past that is appended to where it lies */
     if (B > 0 && H > 0 && T > 0 && D > 0) born__exec_for(x, B * H * T, 64, copy_part, &j);
 }

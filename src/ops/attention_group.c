@@ -216,7 +216,7 @@ static born_attn_side cache_side(const born_call *c, const born_exec *x, const g
     return dst;
 }
 
-born_status born__ref_group_query_attention(born_call *c, const born_exec *x)
+born_status born__attn_group_query_attention(born_call *c, const born_exec *x, born_attn_engine run)
 {
     const born_group_attention_attrs *t = BORN_ATTRS_OF(group_attention, c);
     gqa g;
@@ -261,6 +261,11 @@ born_status born__ref_group_query_attention(born_call *c, const born_exec *x)
     a.y = born__attn_side3(&c->out[0], g.Hq);
     if (born__has(c, 10)) a.add2 = born__attn_mask_side(&c->in[10]);
     if (born__has(c, 11)) a.sink = &c->in[11];
-    born__attn_run(&a, x);
+    run(&a, x);
     return BORN_OK;
+}
+
+born_status born__ref_group_query_attention(born_call *c, const born_exec *x)
+{
+    return born__attn_group_query_attention(c, x, born__attn_run);
 }

@@ -128,7 +128,7 @@ static float *add_bias(const born_exec *x, const mha *m, born_attn_side *side, i
     return dst + m->B * m->H * T * D;
 }
 
-born_status born__ref_multi_head_attention(born_call *c, const born_exec *x)
+born_status born__attn_multi_head_attention(born_call *c, const born_exec *x, born_attn_engine run)
 {
     const born_packed_attention_attrs *t = BORN_ATTRS_OF(packed_attention, c);
     mha m;
@@ -175,6 +175,11 @@ born_status born__ref_multi_head_attention(born_call *c, const born_exec *x)
         if (old) born__attn_copy(x, &dst, 0, o == 1 ? &a.past_k : &a.past_v, m.B, m.H, m.past, D);
         born__attn_copy(x, &dst, m.past, o == 1 ? &a.k : &a.v, m.B, m.H, m.Tk, D);
     }
-    born__attn_run(&a, x);
+    run(&a, x);
     return BORN_OK;
+}
+
+born_status born__ref_multi_head_attention(born_call *c, const born_exec *x)
+{
+    return born__attn_multi_head_attention(c, x, born__attn_run);
 }

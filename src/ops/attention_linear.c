@@ -93,7 +93,7 @@ static void times_state(const linear_job *j, const float *S, int64_t n, const bo
     memset(out, 0, COLUMNS * sizeof *out);
     for (int64_t k = 0; k < j->Dk; k++) {
         float v = side_f32(x, b, h, t, k);
-        for (int64_t c = 0; c < n; c++) out[c] = fmaf(S[k * j->Dv + c], v, out[c]);
+        for (int64_t c = 0; c < n; c++) out[c] = born__fmaf(S[k * j->Dv + c], v, out[c]);
     }
 }
 
@@ -115,7 +115,7 @@ static void linear_step(const linear_job *j, float *S, int64_t b, int64_t h, int
     }
     for (int64_t k = 0; k < j->Dk; k++) {
         float v = side_f32(&j->k, b, h, t, k);
-        for (int64_t c = 0; c < n; c++) S[k * j->Dv + c] = fmaf(v, u[c], S[k * j->Dv + c]);
+        for (int64_t c = 0; c < n; c++) S[k * j->Dv + c] = born__fmaf(v, u[c], S[k * j->Dv + c]);
     }
     int64_t group = j->Hq / j->Hk;
     for (int64_t g = h * group; g < (h + 1) * group; g++) {

@@ -95,7 +95,7 @@ static void set_mask(born_attn *a, const born_view *m, const born_attn_dims *s)
     else a->add = side;
 }
 
-born_status born__ref_attention(born_call *c, const born_exec *x)
+born_status born__attn_attention(born_call *c, const born_exec *x, born_attn_engine run)
 {
     const born_attention_attrs *t = BORN_ATTRS_OF(attention, c);
     born_attn_dims s;
@@ -127,6 +127,11 @@ born_status born__ref_attention(born_call *c, const born_exec *x)
         if (old) born__attn_copy(x, &dst, 0, o == 1 ? &a.past_k : &a.past_v, s.B, s.Hk, s.past, D);
         born__attn_copy(x, &dst, s.past, o == 1 ? &a.k : &a.v, s.B, s.Hk, s.Tk, D);
     }
-    born__attn_run(&a, x);
+    run(&a, x);
     return BORN_OK;
+}
+
+born_status born__ref_attention(born_call *c, const born_exec *x)
+{
+    return born__attn_attention(c, x, born__attn_run);
 }

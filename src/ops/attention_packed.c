@@ -133,7 +133,7 @@ static born_attn_side half_of(const born_view *v, int part)
                              v->stride[4] * z };
 }
 
-born_status born__ref_packed_attention(born_call *c, const born_exec *x)
+born_status born__attn_packed_attention(born_call *c, const born_exec *x, born_attn_engine run)
 {
     const born_packed_attention_attrs *t = BORN_ATTRS_OF(packed_attention, c);
     project_job j = { .x = &c->in[0], .w = &c->in[1], .bias = born__has(c, 2) ? &c->in[2] : NULL, .out = x->scratch };
@@ -162,6 +162,11 @@ born_status born__ref_packed_attention(born_call *c, const born_exec *x)
         if (s->past > 0) born__attn_copy(x, &dst, 0, part ? &a.past_v : &a.past_k, s->B, s->H, s->past, s->D);
         born__attn_copy(x, &dst, s->past, part ? &a.v : &a.k, s->B, s->H, s->Tq, s->D);
     }
-    born__attn_run(&a, x);
+    run(&a, x);
     return BORN_OK;
+}
+
+born_status born__ref_packed_attention(born_call *c, const born_exec *x)
+{
+    return born__attn_packed_attention(c, x, born__attn_run);
 }

@@ -1,7 +1,8 @@
 /* Copies between strided views, for any dtype by its element size. A plan holds merged dims and byte steps and can be
    run at many addresses (rows of gather, slabs of pad); born__copy_view plans and runs once, on the pool. Source steps
-   may be 0 (broadcast) or negative; destination elements are distinct; the two do not overlap. Called by the reference
-   kernels of data movement, the copy op and the eager layer. No allocation. */
+   may be 0 (broadcast) or negative; destination elements are distinct; the two do not overlap, or are the same elements
+   at the same places: then nothing is done, so that what appends to its operand in place does not touch it. Called by
+   the reference kernels of data movement, the copy op and the eager layer. No allocation. */
 #ifndef BORN_OPS_COPY_VIEW_H
 #define BORN_OPS_COPY_VIEW_H
 #include "base/threads.h"

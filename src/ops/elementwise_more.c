@@ -12,17 +12,21 @@
 enum { GRAIN = 16384 };
 
 #define T int64_t
+#define U uint64_t
 #define N(name) name##_i64
 #define IS_SIGNED 1
 #include "ops/words_int.inc"
 #undef T
+#undef U
 #undef N
 #undef IS_SIGNED
 #define T uint64_t
+#define U uint64_t
 #define N(name) name##_u64
 #define IS_SIGNED 0
 #include "ops/words_int.inc"
 #undef T
+#undef U
 #undef N
 #undef IS_SIGNED
 
@@ -121,7 +125,7 @@ static void fma_run(void *ctx, char *const *p, const int64_t *step, int64_t n)
                            *(const double *)(const void *)d);
             memcpy(z, &v, sizeof v);
         } else {
-            float v = fmaf(*(const float *)(const void *)a, *(const float *)(const void *)b,
+            float v = born__fmaf(*(const float *)(const void *)a, *(const float *)(const void *)b,
                            *(const float *)(const void *)d);
             memcpy(z, &v, sizeof v);
         }

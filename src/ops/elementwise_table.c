@@ -49,6 +49,7 @@
 #undef IF_CLASS
 
 #define T int64_t
+#define U uint64_t
 #define N(name) name##_i64
 #define IS_SIGNED 1
 #include "ops/words_int.inc"
@@ -57,11 +58,13 @@
 #define WORD_CONST(k) konst_i64(k)
 #include "ops/elementwise_rows.inc"
 #undef T
+#undef U
 #undef N
 #undef IF_CLASS
 #undef IS_SIGNED
 
 #define T uint64_t
+#define U uint64_t
 #define N(name) name##_u64
 #define IS_SIGNED 0
 #include "ops/words_int.inc"
@@ -70,6 +73,7 @@
 #define WORD_CONST(k) konst_u64(k)
 #include "ops/elementwise_rows.inc"
 #undef T
+#undef U
 #undef N
 #undef IF_CLASS
 #undef IS_SIGNED

@@ -2,6 +2,7 @@
    lanes include the same text, so the bits agree. */
 #ifndef BORN_OPS_LANE1_H
 #define BORN_OPS_LANE1_H
+#include "base/fma.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ static inline int32_t born__f32_toi(float a) { return a > -2147483648.0f && a < 
 #define V_SUB(a, b) ((a) - (b))
 #define V_MUL(a, b) ((a) * (b))
 #define V_DIV(a, b) ((a) / (b))
-#define V_FMA(a, b, c) fmaf((a), (b), (c))
+#define V_FMA(a, b, c) born__fmaf((a), (b), (c))
 #define V_SQRT(a) sqrtf(a)
 #define V_FLOOR(a) floorf(a)
 #define V_CEIL(a) ceilf(a)

@@ -1,5 +1,5 @@
-/* det and inverse: LU with partial pivoting (the first of equally large pivots), each element's updates one FMA chain in order.
-   Scratch holds a copy of all matrices, so that they run apart from each other. */
+/* det and inverse: LU with partial pivoting (the first of equally large pivots), each element's updates one FMA chain
+   in order. Scratch holds a copy of all matrices, so that they run apart from each other. */
 #include <math.h>
 
 #include "ops/ref.h"

@@ -3,6 +3,7 @@
    product: all operands but the last are multiplied, the last enters by FMA. The kernel parses again: it is short. */
 #include <math.h>
 
+#include "base/fma.h"
 #include "ops/linear_einsum.h"
 
 enum { CHAIN = 1024 };
@@ -130,7 +131,7 @@ typedef struct einsum_job {
     void (*element)(const struct einsum_job *j, char *const *base, char *out);
 } einsum_job;
 
-static inline float mul_add_f32(float a, float b, float c) { return fmaf(a, b, c); }
+static inline float mul_add_f32(float a, float b, float c) { return born__fmaf(a, b, c); }
 static inline double mul_add_f64(double a, double b, double c) { return fma(a, b, c); }
 #define BORN_EACH "ops/linear_einsum.inc"
 #include "ops/each_num.inc"

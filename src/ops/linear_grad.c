@@ -29,8 +29,8 @@ static bool put_label(writer *w, int label)
     return w->letter[label] != 0;
 }
 
-/* What operand i's gradient is an einsum of: what arrived, the other operands, and an identity matrix for each label that
-   i carries twice. */
+/* What operand i's gradient is an einsum of: what arrived, the other operands, and an identity matrix for each label
+   that i carries twice. */
 typedef struct back {
     writer w;
     born_val in[2 * EINSUM_OPERANDS];

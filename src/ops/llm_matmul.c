@@ -1,6 +1,7 @@
 /* fused_matmul: a matrix product whose operands are transposed by their strides; and the row product behind it. */
 #include <math.h>
 
+#include "base/fma.h"
 #include "ops/llm.h"
 
 void born__row_times(const char *a, int64_t a_step, const char *b, int64_t b_row, int64_t b_col, int64_t K, int64_t N,
@@ -16,7 +17,8 @@ void born__row_times(const char *a, int64_t a_step, const char *b, int64_t b_row
             for (int64_t k = k0; k < end; k++) {
                 float x = *(const float *)(const void *)(a + k * a_step);
                 const char *w = b + k * b_row + n0 * b_col;
-                for (int64_t c = 0; c < n; c++) acc[c] = fmaf(x, *(const float *)(const void *)(w + c * b_col), acc[c]);
+                for (int64_t c = 0; c < n; c++)
+                    acc[c] = born__fmaf(x, *(const float *)(const void *)(w + c * b_col), acc[c]);
             }
             for (int64_t c = 0; c < n; c++) out[n0 + c] = k0 == 0 ? acc[c] : out[n0 + c] + acc[c];
         }

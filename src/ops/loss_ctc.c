@@ -1,11 +1,12 @@
-/* ctc_loss and its gradient (Graves et al., "Connectionist temporal classification", 2006) in logarithms. The extended
-   target is the labels with blanks around each: 2 S + 1 states. Forward: alpha_t(s), all ways to be in state s after step
-   t; backward: beta_t(s), all ways to go on from it. Sequences are independent; sums of up to three go in order of the
-   state's number. */
+/* ctc_loss and its gradient (Graves et al., "Connectionist temporal classification", 2006) in logarithms. The
+   extended target is the labels with blanks around each: 2 S + 1 states. Forward: alpha_t(s), all ways to be in state
+   s after step t; backward: beta_t(s), all ways to go on from it. Sequences are independent; sums of up to three go
+   in order of the state's number. */
 #include <math.h>
 
 #include "ops/emit_help.h"
 #include "ops/lane1.h"
+#include "ops/math64.h"
 
 typedef struct ctc_job {
     const born_view *x, *targets, *steps, *lengths, *scale, *out;
@@ -32,8 +33,8 @@ static int64_t target_label(const ctc_job *j, int64_t n, int64_t start, int64_t 
     return born__load_i64(t->dtype, t->data + at * born__elem_size(t));
 }
 
-#define exp_f64 exp
-#define log_f64 log
+#define exp_f64 born__exp_f64
+#define log_f64 born__log_f64
 #define BORN_EACH "ops/loss_ctc.inc"
 #include "ops/each_float.inc"
 

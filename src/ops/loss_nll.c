@@ -6,6 +6,7 @@
 
 #include "ops/lane1.h"
 #include "ops/lane_sum.h"
+#include "ops/math64.h"
 #include "ops/ref.h"
 
 enum { REDUCE_MEAN, REDUCE_NONE, REDUCE_SUM };
@@ -87,8 +88,8 @@ static int64_t class_0(const loss_job *j, const born_view *v, int64_t i)
     return i / inner * v->stride[0] + born__offset_of(v->dim + 2, v->stride + 2, v->rank - 2, i % inner);
 }
 
-#define exp_f64 exp
-#define log_f64 log
+#define exp_f64 born__exp_f64
+#define log_f64 born__log_f64
 #define BORN_EACH "ops/loss_nll.inc"
 #include "ops/each_float.inc"
 

@@ -364,6 +364,16 @@ static bool takes_yes(const born_forest *f, const born_tree_node *n, double v)
     return false;
 }
 
+/* A target's sum with one more vote. */
+static double joined(const born_forest *f, double sum, double v)
+{
+    switch (f->aggregate) {
+    case BORN_AGG_MIN: return v < sum ? v : sum;
+    case BORN_AGG_MAX: return v > sum ? v : sum;
+    default: return sum + v;
+    }
+}
+
 void born__forest_row(const born_forest *f, const born_view *x, int64_t row, int64_t first, int64_t n, double *sum,
                       bool *seen)
 {
@@ -383,10 +393,7 @@ void born__forest_row(const born_forest *f, const born_view *x, int64_t row, int
             int64_t k = f->vote[i].target - first;
             double v = f->vote[i].weight;
             if (k < 0 || k >= n) continue;
-            if (!seen[k]) sum[k] = v;
-            else if (f->aggregate == BORN_AGG_MIN) sum[k] = v < sum[k] ? v : sum[k];
-            else if (f->aggregate == BORN_AGG_MAX) sum[k] = v > sum[k] ? v : sum[k];
-            else sum[k] += v;
+            sum[k] = seen[k] ? joined(f, sum[k], v) : v;
             seen[k] = true;
         }
     }

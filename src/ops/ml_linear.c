@@ -29,7 +29,7 @@ static float chain(const born_view *x, const char *row, const float *w, int64_t 
 {
     float total = 0, part = 0;
     for (int64_t i = 0; i < n; i++) {
-        part = fmaf(feature(x, row, i), w[i], part);
+        part = born__fmaf(feature(x, row, i), w[i], part);
         if (i % 1024 != 1023 && i != n - 1) continue;
         total = i < 1024 ? part : total + part;
         part = 0;
@@ -158,14 +158,14 @@ static float kernel_of(const svm_job *j, const char *row, const float *v)
         float sum = 0;
         for (int64_t i = 0; i < j->F; i++) {
             d = feature(j->x, row, i) - v[i];
-            sum = fmaf(d, d, sum);
+            sum = born__fmaf(d, d, sum);
         }
         return exp_f32(-gamma * sum);
     }
     d = chain(j->x, row, v, j->F);
     if (a->kernel_type == 0 || a->n_supports == 0) return d;
     d = gamma * d + coef0;
-    return a->kernel_type == 1 ? powf(d, degree) : tanh_f32(d);
+    return a->kernel_type == 1 ? pow_f32(d, degree) : tanh_f32(d);
 }
 
 static void svm_rows(void *ctx, int64_t begin, int64_t end)
@@ -176,8 +176,10 @@ static void svm_rows(void *ctx, int64_t begin, int64_t end)
         const char *row = row_of(j->x, r);
         float sum = 0;
         if (a->n_supports == 0) sum = kernel_of(j, row, a->coefficients.v);
-        for (int64_t i = 0; i < a->n_supports; i++)
-            sum = fmaf(a->coefficients.v[i], kernel_of(j, row, j->F > 0 ? a->support_vectors.v + i * j->F : NULL), sum);
+        for (int64_t i = 0; i < a->n_supports; i++) {
+            const float *vector = j->F > 0 ? a->support_vectors.v + i * j->F : NULL;
+            sum = born__fmaf(a->coefficients.v[i], kernel_of(j, row, vector), sum);
+        }
         sum += a->rho.v[0];
         float *y = (float *)(void *)j->y->data + r * j->y->stride[0];
         *y = a->one_class ? (sum > 0 ? 1.0f : -1.0f) : sum;

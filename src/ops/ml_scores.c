@@ -1,11 +1,12 @@
 /* See ml_scores.h. */
 #include <math.h>
 
+#include "ops/math64.h"
 #include "ops/ml_scores.h"
 
 double born__post_logistic(double v)
 {
-    double e = exp(-fabs(v));
+    double e = born__exp_f64(-fabs(v));
     return v >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
@@ -13,9 +14,9 @@ double born__post_logistic(double v)
 static double probit(double p)
 {
     if (!(p > 0 && p < 1)) return p == 0 ? -INFINITY : p == 1 ? INFINITY : NAN;
-    double y = 2 * p - 1, l = log((1 - y) * (1 + y)), a = 4.33075 + 0.5 * l;
+    double y = 2 * p - 1, l = born__log_f64((1 - y) * (1 + y)), a = 4.33075 + 0.5 * l;
     double x = copysign(sqrt(sqrt(a * a - l / 0.147) - a), y);
-    for (int i = 0; i < 4; i++) x -= (erf(x) - y) * 0.88622692545275801365 * exp(x * x);
+    for (int i = 0; i < 4; i++) x -= (born__erf_f64(x) - y) * 0.88622692545275801365 * born__exp_f64(x * x);
     return x * 1.41421356237309504880;
 }
 
@@ -25,7 +26,7 @@ static void softmax(born_dtype t, char *p, int64_t step, int64_t n, bool keep_ze
     for (int64_t i = 0; i < n; i++) max = fmax(max, born__load_f64(t, p + i * step));
     for (int64_t i = 0; i < n; i++) {
         double v = born__load_f64(t, p + i * step);
-        v = keep_zeros && fabs(v) <= 1e-7 ? v * exp(-max) : exp(v - max);
+        v = keep_zeros && fabs(v) <= 1e-7 ? v * born__exp_f64(-max) : born__exp_f64(v - max);
         sum += v;
         born__store_f64(t, p + i * step, v);
     }

@@ -4,9 +4,10 @@
 #include <math.h>
 
 #include "ops/lane1.h"
+#include "ops/math64.h"
 #include "ops/ref.h"
 
-#define pow_f64 pow
+#define pow_f64 born__pow_f64
 
 typedef struct local_job {
     born_nd plane;              /* the spatial axes: operand 0 x, operand 1 y */

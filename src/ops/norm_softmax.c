@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "ops/lane1.h"
+#include "ops/math64.h"
 #include "ops/norm_job.h"
 
 typedef enum axis_kind { AXIS_SOFTMAX, AXIS_LOG_SOFTMAX, AXIS_HARDMAX, AXIS_L1, AXIS_L2 } axis_kind;
@@ -16,8 +17,8 @@ typedef struct axis_job {
     int64_t count, xs, ys;      /* its size, and its steps in bytes */
 } axis_job;
 
-#define exp_f64 exp
-#define log_f64 log
+#define exp_f64 born__exp_f64
+#define log_f64 born__log_f64
 
 #define BORN_EACH "ops/norm_rows.inc"
 #include "ops/each_float.inc"

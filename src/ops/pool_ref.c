@@ -3,9 +3,10 @@
 #include <math.h>
 
 #include "ops/lane1.h"
+#include "ops/math64.h"
 #include "ops/pool_job.h"
 
-#define pow_f64 pow
+#define pow_f64 born__pow_f64
 
 #define BORN_EACH "ops/pool_max_body.inc"
 #include "ops/each_num.inc"

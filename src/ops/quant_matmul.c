@@ -1,23 +1,13 @@
 /* Integer matrix products: matmul_integer, qlinear_matmul, matmul_integer_to_float, dynamic_quantize_matmul, qgemm.
    One engine: every row of the result is a sum of products in 32 bits, wrapping, with both zero points taken out; then
    a finish of the op's own turns the row of sums into results. Rows are independent. */
-#include "ops/quant.h"
+#include "ops/quant_matmul.h"
 
-/* A matrix operand, or what belongs to its rows or columns: byte steps per leading dim of the result, row and column.
-   */
-typedef struct mm_view { char *p; born_dtype dtype; int64_t lead[BORN_MAX_RANK], row, col; } mm_view;
-
-typedef struct mm_shape {
-    int rank;                               /* leading dims of the result */
-    int64_t lead[BORN_MAX_RANK], M, N, K;
-} mm_shape;
-
-/* Shapes of a and b as numpy.matmul reads them; the dims of the result to out. */
-static born_status mm_dims(const born_view *a, const born_view *b, mm_shape *s, born_shape *out, const char *op,
-                           born_error *err)
+born_status born__mm_dims(const born_view *a, const born_view *b, born_mm_shape *s, born_shape *out, const char *op,
+                          born_error *err)
 {
     char ta[96], tb[96];
-    *s = (mm_shape){ 0 };
+    *s = (born_mm_shape){ 0 };
     BORN_FAIL_IF(a->rank < 1 || b->rank < 1, err, BORN_SHAPE, "%s: operands of rank 0", op);
     s->M = a->rank > 1 ? a->dim[a->rank - 2] : 1;
     s->K = a->dim[a->rank - 1];
@@ -36,11 +26,10 @@ static born_status mm_dims(const born_view *a, const born_view *b, mm_shape *s, 
     return BORN_OK;
 }
 
-/* v as a matrix against the leading dims of s: the last two dims are row and column (missing ones have step 0). */
-static mm_view mm_matrix(const mm_shape *s, const born_view *v, bool left)
+born_mm_view born__mm_matrix(const born_mm_shape *s, const born_view *v, bool left)
 {
     int64_t size = born__elem_size(v);
-    mm_view m = { .p = v->data, .dtype = v->dtype };
+    born_mm_view m = { .p = v->data, .dtype = v->dtype };
     if (v->rank == 1) {
         if (left) m.col = v->stride[0] * size;
         else m.row = v->stride[0] * size;
@@ -54,10 +43,9 @@ static mm_view mm_matrix(const mm_shape *s, const born_view *v, bool left)
     return m;
 }
 
-/* A scale or zero point of the rows of a (or columns of b): one element, [n], or [..., n, 1] ([..., 1, n]). */
-static mm_view mm_param(const mm_shape *s, const born_view *v, bool left)
+born_mm_view born__mm_param(const born_mm_shape *s, const born_view *v, bool left)
 {
-    mm_view m = { .p = v->data, .dtype = v->dtype };
+    born_mm_view m = { .p = v->data, .dtype = v->dtype };
     if (born__view_count(v) == 1) return m;
     if (v->rank == 1) {
         int64_t step = v->stride[0] * born__elem_size(v);
@@ -65,15 +53,10 @@ static mm_view mm_param(const mm_shape *s, const born_view *v, bool left)
         else m.col = step;
         return m;
     }
-    m = mm_matrix(s, v, left);
+    m = born__mm_matrix(s, v, left);
     if (left) m.col = 0;
     else m.row = 0;
     return m;
-}
-
-static int64_t mm_lead(const mm_shape *s, const mm_view *v, int64_t batch)
-{
-    return born__offset_of(s->lead, v->lead, s->rank, batch);
 }
 
 /* Operand i against matrix v: one element, a vector along its rows (left) or columns, or v's shape with 1 in the other
@@ -97,8 +80,8 @@ static born_status mm_param_rule(born_infer *f, int i, const born_view *v, bool 
 
 typedef struct mm_job mm_job;
 struct mm_job {
-    mm_shape s;
-    mm_view a, b, a_zero, b_zero, a_scale, b_scale;     /* p NULL: absent */
+    born_mm_shape s;
+    born_mm_view a, b, a_zero, b_zero, a_scale, b_scale;     /* p NULL: absent */
     int32_t *sums;                                      /* [rows, N] */
     void (*finish)(const mm_job *j, int64_t batch, int64_t m, int32_t *sums);   /* NULL: the sums are the result */
     const born_call *c;
@@ -120,11 +103,12 @@ static void mm_add_row(int32_t *sums, int32_t a, const char *b, int64_t step, in
 
 static void mm_row(const mm_job *j, int64_t batch, int64_t m, int32_t *sums)
 {
-    const mm_shape *s = &j->s;
-    const char *a = j->a.p + mm_lead(s, &j->a, batch) + m * j->a.row, *b = j->b.p + mm_lead(s, &j->b, batch);
+    const born_mm_shape *s = &j->s;
+    const char *a = j->a.p + born__mm_lead(s, &j->a, batch) + m * j->a.row;
+    const char *b = j->b.p + born__mm_lead(s, &j->b, batch);
     int fa = born__q8_flip(j->a.dtype), fb = born__q8_flip(j->b.dtype);
     int32_t za = 0;
-    if (j->a_zero.p) za = born__q8(j->a_zero.p + mm_lead(s, &j->a_zero, batch) + m * j->a_zero.row, fa);
+    if (j->a_zero.p) za = born__q8(j->a_zero.p + born__mm_lead(s, &j->a_zero, batch) + m * j->a_zero.row, fa);
     uint32_t a_sum = 0;
     memset(sums, 0, (size_t)s->N * sizeof *sums);
     for (int64_t k = 0; k < s->K; k++) {
@@ -133,7 +117,7 @@ static void mm_row(const mm_job *j, int64_t batch, int64_t m, int32_t *sums)
         if (v != 0) mm_add_row(sums, v, b + k * j->b.row, j->b.col, s->N, fb);
     }
     if (!j->b_zero.p) return;
-    const char *z = j->b_zero.p + mm_lead(s, &j->b_zero, batch);
+    const char *z = j->b_zero.p + born__mm_lead(s, &j->b_zero, batch);
     for (int64_t n = 0; n < s->N; n++)
         sums[n] = (int32_t)((uint32_t)sums[n] - a_sum * (uint32_t)born__q8(z + n * j->b_zero.col, fb));
 }
@@ -162,9 +146,9 @@ static size_t sums_bytes(const born_call *c)
     return born__mul_size(n, sizeof(int32_t), &n) ? n : SIZE_MAX;
 }
 
-static float param_f32(const mm_shape *s, const mm_view *v, int64_t batch, int64_t m, int64_t n)
+static float param_f32(const born_mm_shape *s, const born_mm_view *v, int64_t batch, int64_t m, int64_t n)
 {
-    return (float)born__load_f64(v->dtype, v->p + mm_lead(s, v, batch) + m * v->row + n * v->col);
+    return (float)born__load_f64(v->dtype, v->p + born__mm_lead(s, v, batch) + m * v->row + n * v->col);
 }
 
 /* The address of row (batch, m) of the dense result. */
@@ -178,10 +162,10 @@ static char *out_row(const mm_job *j, int64_t batch, int64_t m)
 
 born_status born__shape_matmul_integer(born_infer *f)
 {
-    mm_shape s;
+    born_mm_shape s;
     born_shape out;
     BORN_TRY(born__need_dtype(f, 1, BORN_DT_Q8));
-    BORN_TRY(mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
+    BORN_TRY(born__mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
     BORN_TRY(mm_param_rule(f, 2, &f->in[0], true));
     BORN_TRY(mm_param_rule(f, 3, &f->in[1], false));
     born__out_set(f, 0, BORN_I32, out.rank, out.dim);
@@ -192,11 +176,11 @@ born_status born__ref_matmul_integer(born_call *c, const born_exec *x)
 {
     born_shape out;
     mm_job j = { .c = c, .sums = (int32_t *)(void *)c->out[0].data };
-    BORN_TRY(mm_dims(&c->in[0], &c->in[1], &j.s, &out, c->op->name, x->err));
-    j.a = mm_matrix(&j.s, &c->in[0], true);
-    j.b = mm_matrix(&j.s, &c->in[1], false);
-    if (born__has(c, 2)) j.a_zero = mm_param(&j.s, &c->in[2], true);
-    if (born__has(c, 3)) j.b_zero = mm_param(&j.s, &c->in[3], false);
+    BORN_TRY(born__mm_dims(&c->in[0], &c->in[1], &j.s, &out, c->op->name, x->err));
+    j.a = born__mm_matrix(&j.s, &c->in[0], true);
+    j.b = born__mm_matrix(&j.s, &c->in[1], false);
+    if (born__has(c, 2)) j.a_zero = born__mm_param(&j.s, &c->in[2], true);
+    if (born__has(c, 3)) j.b_zero = born__mm_param(&j.s, &c->in[3], false);
     mm_run(&j, x);
     return BORN_OK;
 }
@@ -207,14 +191,14 @@ born_status born__ref_matmul_integer(born_call *c, const born_exec *x)
 
 born_status born__shape_qlinear_matmul(born_infer *f)
 {
-    mm_shape s;
+    born_mm_shape s;
     born_shape out;
     BORN_TRY(born__need_dtype(f, 3, BORN_DT_Q8));
     BORN_TRY(born__need_dtype(f, 7, BORN_DT_Q8));
     BORN_TRY(born__need_dtype(f, 1, FLOATS));
     BORN_TRY(born__need_dtype(f, 4, FLOATS));
     BORN_TRY(born__need_dtype(f, 6, FLOATS));
-    BORN_TRY(mm_dims(&f->in[0], &f->in[3], &s, &out, f->op->name, f->err));
+    BORN_TRY(born__mm_dims(&f->in[0], &f->in[3], &s, &out, f->op->name, f->err));
     BORN_TRY(mm_param_rule(f, 1, &f->in[0], true));
     BORN_TRY(mm_param_rule(f, 2, &f->in[0], true));
     BORN_TRY(mm_param_rule(f, 4, &f->in[3], false));
@@ -229,7 +213,7 @@ size_t born__scratch_qlinear_matmul(const born_call *c) { return sums_bytes(c); 
 
 static void finish_requant(const mm_job *j, int64_t batch, int64_t m, int32_t *sums)
 {
-    const mm_shape *s = &j->s;
+    const born_mm_shape *s = &j->s;
     uint8_t *y = (uint8_t *)out_row(j, batch, m);
     born_requant q = born__requant_for(j->c->out[0].dtype, j->y_zero ? born__at_i64(j->y_zero, 0) : 0);
     float ys = (float)born__at_f64(j->y_scale, 0), as = param_f32(s, &j->a_scale, batch, m, 0);
@@ -245,13 +229,13 @@ born_status born__ref_qlinear_matmul(born_call *c, const born_exec *x)
     born_shape out;
     mm_job j = { .c = c, .sums = x->scratch, .finish = finish_requant, .alpha = 1, .y_scale = &c->in[6],
                  .y_zero = &c->in[7] };
-    BORN_TRY(mm_dims(&c->in[0], &c->in[3], &j.s, &out, c->op->name, x->err));
-    j.a = mm_matrix(&j.s, &c->in[0], true);
-    j.a_scale = mm_param(&j.s, &c->in[1], true);
-    j.a_zero = mm_param(&j.s, &c->in[2], true);
-    j.b = mm_matrix(&j.s, &c->in[3], false);
-    j.b_scale = mm_param(&j.s, &c->in[4], false);
-    j.b_zero = mm_param(&j.s, &c->in[5], false);
+    BORN_TRY(born__mm_dims(&c->in[0], &c->in[3], &j.s, &out, c->op->name, x->err));
+    j.a = born__mm_matrix(&j.s, &c->in[0], true);
+    j.a_scale = born__mm_param(&j.s, &c->in[1], true);
+    j.a_zero = born__mm_param(&j.s, &c->in[2], true);
+    j.b = born__mm_matrix(&j.s, &c->in[3], false);
+    j.b_scale = born__mm_param(&j.s, &c->in[4], false);
+    j.b_zero = born__mm_param(&j.s, &c->in[5], false);
     mm_run(&j, x);
     return BORN_OK;
 }
@@ -260,7 +244,7 @@ born_status born__ref_qlinear_matmul(born_call *c, const born_exec *x)
 
 static void finish_float(const mm_job *j, int64_t batch, int64_t m, int32_t *sums)
 {
-    const mm_shape *s = &j->s;
+    const born_mm_shape *s = &j->s;
     float *y = (float *)(void *)out_row(j, batch, m);
     float as = j->a_scale.p ? param_f32(s, &j->a_scale, batch, m, 0) : j->bias_scale;
     float mult = as * param_f32(s, &j->b_scale, batch, 0, 0) * j->alpha;
@@ -279,13 +263,13 @@ static born_status bias_rule(born_infer *f, int i, int64_t n)
 
 born_status born__shape_matmul_integer_to_float(born_infer *f)
 {
-    mm_shape s;
+    born_mm_shape s;
     born_shape out;
     BORN_TRY(born__need_dtype(f, 1, BORN_DT_Q8));
     BORN_TRY(born__need_dtype(f, 2, FLOATS));
     BORN_TRY(born__need_dtype(f, 3, FLOATS));
     BORN_TRY(born__need_dtype(f, 6, FLOATS));
-    BORN_TRY(mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
+    BORN_TRY(born__mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
     BORN_TRY(mm_param_rule(f, 2, &f->in[0], true));
     BORN_TRY(mm_param_rule(f, 3, &f->in[1], false));
     BORN_TRY(mm_param_rule(f, 4, &f->in[0], true));
@@ -302,22 +286,22 @@ born_status born__ref_matmul_integer_to_float(born_call *c, const born_exec *x)
     born_shape out;
     mm_job j = { .c = c, .sums = x->scratch, .finish = finish_float, .alpha = 1,
                  .bias = born__has(c, 6) ? &c->in[6] : NULL };
-    BORN_TRY(mm_dims(&c->in[0], &c->in[1], &j.s, &out, c->op->name, x->err));
-    j.a = mm_matrix(&j.s, &c->in[0], true);
-    j.b = mm_matrix(&j.s, &c->in[1], false);
-    j.a_scale = mm_param(&j.s, &c->in[2], true);
-    j.b_scale = mm_param(&j.s, &c->in[3], false);
-    if (born__has(c, 4)) j.a_zero = mm_param(&j.s, &c->in[4], true);
-    if (born__has(c, 5)) j.b_zero = mm_param(&j.s, &c->in[5], false);
+    BORN_TRY(born__mm_dims(&c->in[0], &c->in[1], &j.s, &out, c->op->name, x->err));
+    j.a = born__mm_matrix(&j.s, &c->in[0], true);
+    j.b = born__mm_matrix(&j.s, &c->in[1], false);
+    j.a_scale = born__mm_param(&j.s, &c->in[2], true);
+    j.b_scale = born__mm_param(&j.s, &c->in[3], false);
+    if (born__has(c, 4)) j.a_zero = born__mm_param(&j.s, &c->in[4], true);
+    if (born__has(c, 5)) j.b_zero = born__mm_param(&j.s, &c->in[5], false);
     mm_run(&j, x);
     return BORN_OK;
 }
 
 born_status born__shape_dynamic_quantize_matmul(born_infer *f)
 {
-    mm_shape s;
+    born_mm_shape s;
     born_shape out;
-    BORN_TRY(mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
+    BORN_TRY(born__mm_dims(&f->in[0], &f->in[1], &s, &out, f->op->name, f->err));
     BORN_TRY(mm_param_rule(f, 2, &f->in[1], false));
     BORN_TRY(mm_param_rule(f, 3, &f->in[1], false));
     BORN_TRY(bias_rule(f, 4, s.N));
@@ -345,12 +329,12 @@ born_status born__ref_dynamic_quantize_matmul(born_call *c, const born_exec *x)
     born__dynamic_range(&c->in[0], &j.bias_scale, &zero);
     born__dynamic_apply(x, &a, &c->in[0], j.bias_scale, zero);
     uint8_t zero_u8 = (uint8_t)zero;
-    BORN_TRY(mm_dims(&a, &c->in[1], &j.s, &out, c->op->name, x->err));
-    j.a = mm_matrix(&j.s, &a, true);
-    j.b = mm_matrix(&j.s, &c->in[1], false);
-    j.a_zero = (mm_view){ .p = (char *)&zero_u8, .dtype = BORN_U8 };
-    j.b_scale = mm_param(&j.s, &c->in[2], false);
-    if (born__has(c, 3)) j.b_zero = mm_param(&j.s, &c->in[3], false);
+    BORN_TRY(born__mm_dims(&a, &c->in[1], &j.s, &out, c->op->name, x->err));
+    j.a = born__mm_matrix(&j.s, &a, true);
+    j.b = born__mm_matrix(&j.s, &c->in[1], false);
+    j.a_zero = (born_mm_view){ .p = (char *)&zero_u8, .dtype = BORN_U8 };
+    j.b_scale = born__mm_param(&j.s, &c->in[2], false);
+    if (born__has(c, 3)) j.b_zero = born__mm_param(&j.s, &c->in[3], false);
     mm_run(&j, x);
     return BORN_OK;
 }
@@ -372,7 +356,7 @@ static born_view transposed(const born_view *v, bool t)
 born_status born__shape_qgemm(born_infer *f)
 {
     const born_quant_gemm_attrs *t = BORN_ATTRS_OF(quant_gemm, f);
-    mm_shape s;
+    born_mm_shape s;
     born_shape out;
     if (f->in[0].rank != 2 || f->in[3].rank != 2)
         return born__infer_fail(f, BORN_SHAPE, "a %s and b %s must have rank 2", born__infer_shape(f, 0),
@@ -381,7 +365,7 @@ born_status born__shape_qgemm(born_infer *f)
     BORN_TRY(born__need_dtype(f, 3, BORN_DT_Q8));
     BORN_TRY(born__need_dtype(f, 6, BORN_DT(I32)));
     BORN_TRY(born__need_dtype(f, 8, BORN_DT_Q8));
-    BORN_TRY(mm_dims(&a, &b, &s, &out, f->op->name, f->err));
+    BORN_TRY(born__mm_dims(&a, &b, &s, &out, f->op->name, f->err));
     BORN_TRY(born__need_scalar(f, 1, false));
     BORN_TRY(born__need_scalar(f, 2, false));
     BORN_TRY(born__need_scalar_or_vector(f, 4, s.N, false));
@@ -425,13 +409,13 @@ born_status born__ref_qgemm(born_call *c, const born_exec *x)
     born_view a = transposed(&c->in[0], t->trans_a), b = transposed(&c->in[3], t->trans_b);
     mm_job j = { .c = c, .sums = x->scratch, .finish = finish_qgemm, .alpha = (float)t->alpha,
                  .y_scale = born__has(c, 7) ? &c->in[7] : NULL, .y_zero = born__has(c, 8) ? &c->in[8] : NULL };
-    BORN_TRY(mm_dims(&a, &b, &j.s, &out, c->op->name, x->err));
-    j.a = mm_matrix(&j.s, &a, true);
-    j.a_scale = mm_param(&j.s, &c->in[1], true);
-    j.a_zero = mm_param(&j.s, &c->in[2], true);
-    j.b = mm_matrix(&j.s, &b, false);
-    j.b_scale = mm_param(&j.s, &c->in[4], false);
-    j.b_zero = mm_param(&j.s, &c->in[5], false);
+    BORN_TRY(born__mm_dims(&a, &b, &j.s, &out, c->op->name, x->err));
+    j.a = born__mm_matrix(&j.s, &a, true);
+    j.a_scale = born__mm_param(&j.s, &c->in[1], true);
+    j.a_zero = born__mm_param(&j.s, &c->in[2], true);
+    j.b = born__mm_matrix(&j.s, &b, false);
+    j.b_scale = born__mm_param(&j.s, &c->in[4], false);
+    j.b_zero = born__mm_param(&j.s, &c->in[5], false);
     mm_run(&j, x);
     return BORN_OK;
 }

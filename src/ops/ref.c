@@ -68,7 +68,9 @@ born_status born__host_f64(born_infer *f, int i, double *out, int64_t cap, int64
 
 void born__nd_start(born_nd *w, const int64_t *dim, int rank)
 {
-    *w = (born_nd){ .rank = rank, .total = 1 };
+    w->rank = rank; /* the rest is filled as operands come: it is on the road of every call */
+    w->ops = 0;
+    w->total = 1;
     for (int d = 0; d < rank; d++) {
         w->dim[d] = dim[d];
         w->total = (int64_t)((uint64_t)w->total * (uint64_t)dim[d]);     /* may pass 2^63 on the way to 0 */

@@ -81,7 +81,7 @@ static inline born_status born__no_body(const born_call *c, const born_exec *x)
 /* A walk over up to BORN_ND_OPS operands in step. `dim` are the walk's sizes after merging; step[k][d] is operand k's
    byte step along dim d (0: broadcast). Order of elements is row-major over the dims given, unless born__nd_free_order
    was called. */
-enum { BORN_ND_OPS = 8 };
+enum { BORN_ND_OPS = 20 };
 typedef struct born_nd {
     int rank, ops;
     int64_t total;                              /* elements in all */

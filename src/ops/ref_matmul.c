@@ -2,13 +2,14 @@
    columns at a time; what comes after the chains (scale, bias, residual, activation) is rounded step by step. */
 #include <math.h>
 
+#include "base/fma.h"
 #include "ops/elementwise.h"
 #include "ops/numbers.h"
 #include "ops/ref.h"
 
 enum { RUN = BORN_RUN };
 
-static float chain_f32(float a, float b, float acc) { return fmaf(a, b, acc); }
+static float chain_f32(float a, float b, float acc) { return born__fmaf(a, b, acc); }
 static double chain_f64(double a, double b, double acc) { return fma(a, b, acc); }
 
 #define BORN_EACH "ops/matmul_body.inc"

@@ -66,6 +66,16 @@ static double grid_cubic(double t)
     return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
 }
 
+/* What a cell at distance d counts. */
+static double grid_weight(const grid_job *j, double d)
+{
+    switch (j->mode) {
+    case GRID_NEAREST: return 1;
+    case GRID_LINEAR: return 1 - fabs(d);
+    default: return grid_cubic(d);
+    }
+}
+
 static grid_taps grid_axis(const grid_job *j, double at, int64_t size, int64_t stride)
 {
     grid_taps t = { { GRID_NONE, GRID_NONE, GRID_NONE, GRID_NONE }, { 0 } };
@@ -81,10 +91,9 @@ static grid_taps grid_axis(const grid_job *j, double at, int64_t size, int64_t s
     int64_t first = (int64_t)floor(at) - (j->mode == GRID_CUBIC ? 1 : 0);
     for (int k = 0; k < j->taps; k++) {
         int64_t cell = j->mode == GRID_NEAREST ? (int64_t)at : first + k;
-        double d = at - (double)cell;
         int64_t inside = grid_cell(j, cell, size);
         if (inside >= 0) t.at[k] = inside * stride;
-        t.weight[k] = j->mode == GRID_NEAREST ? 1 : j->mode == GRID_LINEAR ? 1 - fabs(d) : grid_cubic(d);
+        t.weight[k] = grid_weight(j, at - (double)cell);
     }
     return t;
 }

@@ -5,43 +5,11 @@
    computed. */
 #include <math.h>
 
-#include "ops/resize_plan.h"
+#include "ops/resize_job.h"
 
-enum { RESIZE_LANES = 64 };
-
-typedef struct resize_table {
-    int axis;
-    int64_t taps;
-    int64_t *offset;            /* [out][taps] in bytes */
-    void *weight;               /* [out][taps], in the computing type */
-    uint8_t *outside;           /* [out] */
-} resize_table;
-
-typedef struct resize_job {
-    int rank, lane;             /* axes; the one walked 64 at a time */
-    int tables;                 /* of the resampled axes in order; the last may be that of the lane */
-    resize_table table[BORN_MAX_RANK];
-    bool active[BORN_MAX_RANK];
-    int64_t out[BORN_MAX_RANK], xs[BORN_MAX_RANK], ys[BORN_MAX_RANK];
-    char *x, *y;
-    born_dtype dtype;
-    uint64_t fill;              /* the bits of the extrapolation value, from byte 0 on */
-} resize_job;
-
-/* One row of results: where it starts, and the taps of the axes that are not the lane. */
-typedef struct resize_row {
-    const char *x;
-    char *y;
-    bool outside;
-    const int64_t *offset[BORN_MAX_RANK];   /* per table; the lane's: whole table */
-    const void *weight[BORN_MAX_RANK];
-    int outer;                              /* tables before the innermost one */
-    bool lane_active;                       /* the innermost table is the lane's */
-} resize_row;
-
-static resize_row resize_row_at(const resize_job *j, int64_t r, size_t weight_size)
+born_resize_row born__resize_row(const born_resize_job *j, int64_t r, size_t weight_size)
 {
-    resize_row w = { .x = j->x, .y = j->y };
+    born_resize_row w = { .x = j->x, .y = j->y };
     int64_t o[BORN_MAX_RANK];
     for (int d = j->rank - 1; d >= 0; d--) {
         o[d] = d == j->lane ? 0 : r % j->out[d];
@@ -50,7 +18,7 @@ static resize_row resize_row_at(const resize_job *j, int64_t r, size_t weight_si
         if (!j->active[d]) w.x += o[d] * j->xs[d];
     }
     for (int k = 0; k < j->tables; k++) {
-        const resize_table *t = &j->table[k];
+        const born_resize_table *t = &j->table[k];
         int64_t at = o[t->axis] * t->taps;
         w.offset[k] = t->offset + at;
         w.weight[k] = (const char *)t->weight + (size_t)at * weight_size;
@@ -61,14 +29,15 @@ static resize_row resize_row_at(const resize_job *j, int64_t r, size_t weight_si
     return w;
 }
 
-/* Results [o, o + n) of a row that lie outside the region. */
-static void resize_fill(const resize_job *j, const resize_row *w, int64_t o, int64_t n, size_t size)
+void born__resize_fill(const born_resize_job *j, const born_resize_row *w, int64_t o, int64_t n, size_t size)
 {
     const uint8_t *outside = w->lane_active && !w->outside ? j->table[j->tables - 1].outside + o : NULL;
     if (!outside && !w->outside) return;
     for (int64_t e = 0; e < n; e++)
         if (!outside || outside[e]) memcpy(w->y + (o + e) * j->ys[j->lane], &j->fill, size);
 }
+
+enum { RESIZE_LANES = 64 };
 
 #define BORN_EACH "ops/resize_near.inc"
 #include "ops/each_size.inc"
@@ -125,15 +94,15 @@ static void narrow(void *weight, int64_t n)
     }
 }
 
-static void fill_tables(const born_call *c, const born_resize_plan *p, resize_job *j, char *scratch)
+static void fill_tables(const born_call *c, const born_resize_plan *p, born_resize_job *j, char *scratch)
 {
     const born_resize_attrs *a = BORN_ATTRS_OF(resize, c);
     for (int i = 0; i < p->rank; i++) {
         const born_resize_axis *x = &p->axis[i];
         if (!x->active) continue;
-        resize_table *t = &j->table[j->tables++];
+        born_resize_table *t = &j->table[j->tables++];
         int64_t n = x->out * x->taps;
-        *t = (resize_table){ .axis = i, .taps = x->taps, .offset = (int64_t *)(void *)scratch };
+        *t = (born_resize_table){ .axis = i, .taps = x->taps, .offset = (int64_t *)(void *)scratch };
         t->weight = scratch + n * 8;
         t->outside = (uint8_t *)scratch + n * 16;
         scratch += n * 16 + ((x->out + 7) & ~(int64_t)7);
@@ -151,13 +120,13 @@ static int lane_axis(const born_resize_plan *p, const born_view *x, const born_v
     return p->rank - 1;
 }
 
-born_status born__ref_resize(born_call *c, const born_exec *x)
+born_status born__resize_by(born_call *c, const born_exec *x, born_resize_rows mix_f32)
 {
     const born_resize_attrs *a = BORN_ATTRS_OF(resize, c);
     const born_view *v = &c->in[0], *y = &c->out[0];
     int size = born__elem_size(v);
     born_resize_plan p;
-    resize_job j = { .rank = v->rank, .x = v->data, .y = y->data, .dtype = v->dtype };
+    born_resize_job j = { .rank = v->rank, .x = v->data, .y = y->data, .dtype = v->dtype };
     BORN_TRY(plan_of(c, &p, x->err));
     if (born__view_count(y) == 0) return BORN_OK;
     if (v->rank == 0) {
@@ -180,6 +149,12 @@ born_status born__ref_resize(born_call *c, const born_exec *x)
     void (*body)(void *, int64_t, int64_t) = a->mode == BORN_RESIZE_NEAREST ? BORN_PICK_SIZE(size, resize_near)
                                                                              : BORN_PICK_NUM(v->dtype, resize_mix);
     if (!body) return born__no_body(c, x);
+    if (mix_f32 && v->dtype == BORN_F32 && a->mode != BORN_RESIZE_NEAREST && j.tables > 0) body = mix_f32;
     born__exec_for(x, rows, 1 + 4096 / y->dim[j.lane], body, &j);
     return BORN_OK;
+}
+
+born_status born__ref_resize(born_call *c, const born_exec *x)
+{
+    return born__resize_by(c, x, NULL);
 }

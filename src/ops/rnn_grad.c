@@ -1,11 +1,12 @@
-/* Gradients of rnn, gru and lstm. The rows rnn_grad, gru_grad and lstm_grad do what must go step by step: they run the
-   layer again, keeping every gate, then walk the steps backwards; the products over all steps, for x, w, r and the
-   biases, are matrix products that follow. What is kept is known before it runs: 2 G + 4 numbers per cell for G gates.
-   Products are chains as in the layer (docs/decisions/0004-recurrent-order.md). */
+/* Gradients of rnn, gru and lstm. The rows rnn_grad, gru_grad and lstm_grad do what must go step by step: they run
+   the layer again, keeping every gate, then walk the steps backwards; the products over all steps, for x, w, r and
+   the biases, are matrix products that follow. What is kept is known before it runs: 2 G + 4 numbers per cell for G
+   gates. Products are chains as in the layer (docs/decisions/0004-recurrent-order.md). */
 #include <math.h>
 
 #include "ops/emit_help.h"
 #include "ops/lane1.h"
+#include "ops/math64.h"
 #include "ops/rnn_job.h"
 
 enum { GY = 8, GYH, GYC };      /* operands behind the layer's own */
@@ -18,13 +19,13 @@ typedef struct grad_job {
     void *back, *packed_back;                                   /* [B, H]; r turned, in panels */
 } grad_job;
 
-#define exp_f64 exp
-#define expm1_f64 expm1
-#define log1p_f64 log1p
-#define tanh_f64 tanh
+#define exp_f64 born__exp_f64
+#define expm1_f64 born__expm1_f64
+#define log1p_f64 born__log1p_f64
+#define tanh_f64 born__tanh_f64
 static inline double sigmoid_f64(double x)
 {
-    double e = exp(-fabs(x));
+    double e = exp_f64(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 

@@ -4,17 +4,18 @@
 #include <math.h>
 
 #include "ops/lane1.h"
+#include "ops/math64.h"
 #include "ops/rnn_job.h"
 
 enum { RNN_PACK_ROWS = 4 };     /* rows of gates from which panels pay */
 
-#define exp_f64 exp
-#define expm1_f64 expm1
-#define log1p_f64 log1p
-#define tanh_f64 tanh
+#define exp_f64 born__exp_f64
+#define expm1_f64 born__expm1_f64
+#define log1p_f64 born__log1p_f64
+#define tanh_f64 born__tanh_f64
 static inline double sigmoid_f64(double x)
 {
-    double e = exp(-fabs(x));
+    double e = exp_f64(-fabs(x));
     return (x >= 0 ? 1 : e) / (1 + e);
 }
 

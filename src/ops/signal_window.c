@@ -1,6 +1,7 @@
 /* hann_window, hamming_window, blackman_window, mel_weight_matrix: computed in f64 and stored in the asked dtype. */
 #include <math.h>
 
+#include "ops/math64.h"
 #include "ops/ref.h"
 #include "ops/signal_fft.h"
 
@@ -68,7 +69,7 @@ born_status born__shape_mel_weight_matrix(born_infer *f)
 
 static int64_t mel_bin(double low, double step, int64_t i, int64_t length, int64_t rate, int64_t bins)
 {
-    double hz = 700.0 * expm1((low + step * (double)i) / 2595.0 * 2.30258509299404568402);
+    double hz = 700.0 * born__expm1_f64((low + step * (double)i) / 2595.0 * 2.30258509299404568402);
     double bin = floor((double)(length + 1) * hz / (double)rate);
     return bin >= (double)(bins - 1) ? bins - 1 : bin >= 0 ? (int64_t)bin : 0;      /* NaN: 0 */
 }
@@ -79,8 +80,8 @@ born_status born__ref_mel_weight_matrix(born_call *c, const born_exec *x)
     const born_view *out = &c->out[0];
     int64_t mels = out->dim[1], bins = out->dim[0], length = born__at_i64(&c->in[1], 0),
             rate = born__at_i64(&c->in[2], 0);
-    double low = 2595.0 * log1p(born__at_f64(&c->in[3], 0) / 700.0) / 2.30258509299404568402;
-    double high = 2595.0 * log1p(born__at_f64(&c->in[4], 0) / 700.0) / 2.30258509299404568402;
+    double low = 2595.0 * born__log1p_f64(born__at_f64(&c->in[3], 0) / 700.0) / 2.30258509299404568402;
+    double high = 2595.0 * born__log1p_f64(born__at_f64(&c->in[4], 0) / 700.0) / 2.30258509299404568402;
     double step = (high - low) / (double)(mels + 2);
     int64_t z = born__elem_size(out);
     for (int64_t i = 0; i < mels; i++) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/elementwise.h"
+#include "ops/fused.h"
 #include "tensor/view.h"
 
 uint32_t case_u32(kcase *k)
@@ -89,7 +91,7 @@ static void fill(kcase *k, born_dtype t, char *p, int64_t n)
         else if (t == BORN_F64)
             ((double *)(void *)p)[i] = (double)case_value(k);
         else if (t == BORN_BOOL)
-            p[i] = (char)(case_u32(k) & 1);
+            p[i] = (char)(case_u32(k) % 16 ? case_u32(k) & 1 : 6); /* any byte but 0 is true */
         else
             for (int b = 0; b < size; b++) p[i * size + b] = (char)case_u32(k);
     }
@@ -112,7 +114,7 @@ born_ints case_ints(kcase *k, int n, const int64_t *v)
 {
     int64_t *p = case_block(k, (size_t)n * sizeof *p + 8);
 
-    memcpy(p, v, (size_t)n * sizeof *p);
+    if (n) memcpy(p, v, (size_t)n * sizeof *p); /* no values may come as no pointer */
     return (born_ints){ p, n };
 }
 
@@ -144,6 +146,104 @@ static void make_elementwise(kcase *k, born_dtype t)
         born_dtype dt = op->sig[i] == 'B' ? BORN_BOOL : t;
         add(k, case_view(k, dt, rank - lead, d, -1));
     }
+}
+
+static born_dtype some_dtype(kcase *k)
+{
+    static const born_dtype t[] = { BORN_F32, BORN_F64, BORN_F16, BORN_BF16, BORN_I8,
+                                    BORN_U8,  BORN_I32, BORN_I64, BORN_BOOL };
+    return t[case_u32(k) % (sizeof t / sizeof t[0])];
+}
+
+static void make_where(kcase *k, born_dtype t)
+{
+    (void)t;                                    /* of the mask */
+    make_elementwise(k, some_dtype(k));
+}
+
+static void make_cast(kcase *k, born_dtype t)
+{
+    ((born_cast_attrs *)(void *)k->attrs)->to = some_dtype(k);
+    make_elementwise(k, t);
+    if (t != BORN_F32 && t != BORN_F64) return;
+    born_view *v = &k->in[0];                   /* and numbers around the limits of integers */
+    char *p = v->data;
+    for (int64_t i = 0; v->rank > 0 && i < v->dim[0] && born__view_count(v) > 0; i++)
+        if (case_chance(k, 50))
+            born__store_f64(t, p + i * v->stride[0] * born__dtype_info(t)->size,
+                            ldexp((double)case_value(k), (int)case_in(k, 0, 66)));
+}
+
+/* Registers and operands of a program being made: what each holds, as a place of the program's numbering. */
+typedef struct held { int64_t at[24]; bool is_bool[24]; int n; } held;
+
+static int64_t some_held(kcase *k, const held *h, bool is_bool)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        int i = (int)case_in(k, 0, h->n - 1);
+        if (h->is_bool[i] == is_bool) return h->at[i];
+    }
+    return -1;
+}
+
+static bool make_step(kcase *k, int inputs, held *h, int64_t *step)
+{
+    const born_op *op = &born__ops[case_in(k, 1, BORN_OP_COUNT - 1)];
+    int64_t to = inputs + case_in(k, 0, BORN_FUSED_REGISTERS - 1);
+    _Alignas(16) char attrs[256];
+    int i = 0;
+
+    if (!born__fused_takes(op)) return false;
+    step[0] = op->id;
+    step[1] = to - inputs;
+    for (int j = 0; j < op->max_in; j++)
+        if ((step[2 + j] = some_held(k, h, op->sig[j] == 'B')) < 0) return false;
+    if (op->attrs) {
+        born__attrs_default(op->attrs, attrs);
+        double p[2] = { 0 };
+        born__attrs_numbers(op->attrs, attrs, p);
+        memcpy(step + 5, p, sizeof p);
+    }
+    while (i < h->n && h->at[i] != to) i++;
+    h->at[i] = to;
+    h->is_bool[i] = strchr(op->sig, '>')[1] == 'B';
+    if (i == h->n) h->n++;
+    return true;
+}
+
+static void make_fused(kcase *k, born_dtype t)
+{
+    born_fused_attrs *a = (born_fused_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 0, 4), inputs = (int)case_in(k, 1, BORN_FUSED_INPUTS), steps = (int)case_in(k, 1, 20);
+    int64_t dim[BORN_MAX_RANK], program[20 * BORN_FUSED_FIELDS] = { 0 }, results[BORN_FUSED_RESULTS];
+    held h = { .n = 0 };
+
+    dims(k, rank, 5, dim);
+    if (rank == 1 || (rank == 2 && dim[1] < 9)) dim[0] = case_in(k, 1, 1500);
+    for (int i = 0; i < inputs; i++) {
+        int64_t d[BORN_MAX_RANK];
+        int lead = case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
+        born_dtype dt = i == 0 ? t : case_chance(k, 20) ? BORN_BOOL : BORN_F32;
+        for (int j = lead; j < rank; j++) d[j - lead] = case_chance(k, 15) ? 1 : dim[j];
+        if (i == inputs - 1) dt = inputs > 1 ? BORN_F32 : t;
+        add(k, case_view(k, dt, rank - lead, d, -1));
+        h.at[h.n] = i;
+        h.is_bool[h.n++] = dt == BORN_BOOL;
+    }
+    if (inputs == 1 && t == BORN_BOOL) { /* something to choose from */
+        add(k, case_view(k, BORN_F32, rank, dim, -1));
+        h.at[h.n] = inputs++;
+        h.is_bool[h.n++] = false;
+    }
+    for (int i = 0; i < steps;)
+        if (make_step(k, inputs, &h, program + i * BORN_FUSED_FIELDS)) i++;
+    k->results = (int)case_in(k, 1, BORN_FUSED_RESULTS);
+    for (int i = 0; i < k->results; i++) {
+        int at = (int)case_in(k, inputs, h.n - 1);
+        results[i] = h.at[at] - inputs;
+    }
+    a->program = case_ints(k, steps * BORN_FUSED_FIELDS, program);
+    a->results = case_ints(k, k->results, results);
 }
 
 static uint16_t some_activation(kcase *k)
@@ -249,6 +349,44 @@ static void make_conv(kcase *k, born_dtype t)
     if (bias || residual || scale) add(k, bias ? case_view(k, t, 1, &y[1], 0) : none);
     if (residual || scale) add(k, residual ? case_view(k, t, 2 + s, y, layout) : none);
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
+}
+
+static void make_conv_transpose(kcase *k, born_dtype t)
+{
+    born_conv_transpose_attrs *a = (born_conv_transpose_attrs *)(void *)k->attrs;
+    int s = (int)case_in(k, 1, 3), layout = case_chance(k, 60) ? 1 : -1;
+    int64_t groups = case_chance(k, 60) ? 1 : case_in(k, 2, 5), cg = case_in(k, 1, 20), mg = case_in(k, 1, 70);
+    int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3], more[3];
+
+    if (case_chance(k, 10)) cg = case_in(k, 60, 300);
+    x[0] = y[0] = case_in(k, 1, 2);
+    x[1] = w[0] = groups * cg;
+    w[1] = mg;
+    y[1] = groups * mg;
+    for (int i = 0; i < s; i++) {
+        kernel[i] = w[2 + i] = case_in(k, 1, s == 3 ? 3 : 5);
+        dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = case_in(k, 1, 3);
+        more[i] = case_in(k, 0, stride[i] - 1);
+        x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
+        int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];
+        pads[i] = case_in(k, 0, full > 4 ? 2 : 0);
+        pads[s + i] = case_in(k, 0, full > 4 ? 1 : 0);
+        y[2 + i] = full - pads[i] - pads[s + i];
+    }
+    a->group = groups;
+    a->strides = case_ints(k, s, stride);
+    a->dilations = case_ints(k, s, dil);
+    a->pads = case_ints(k, 2 * s, pads);
+    a->output_padding = case_ints(k, s, more);
+    a->activation = some_activation(k);
+    a->alpha = 0.1;
+    a->beta = 1.5;
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, w, 0));
+    bool bias = case_chance(k, 60), residual = case_chance(k, 30);
+    if (bias || residual) add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
+    if (residual) add(k, case_view(k, t, 2 + s, y, layout));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
@@ -495,14 +633,141 @@ static void make_qconv(kcase *k, born_dtype t)
     if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
 }
 
+/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each
+   matrix. */
+static born_view some_param(kcase *k, born_dtype t, int rank, const int64_t *dim, bool left)
+{
+    int64_t d[8], n = left ? dim[rank - 2] : dim[rank - 1];
+
+    if (case_chance(k, 40)) return case_view(k, t, 0, NULL, 0);
+    if (case_chance(k, 50)) return case_view(k, t, 1, &n, -1);
+    memcpy(d, dim, (size_t)rank * sizeof *d);
+    d[left ? rank - 1 : rank - 2] = 1;
+    return case_view(k, t, rank, d, -1);
+}
+
+/* matmul_integer a b az bz; qlinear_matmul a as az b bs bz ys yz; matmul_integer_to_float a b as bs az bz bias */
+static void make_qmm(kcase *k, born_dtype t)
+{
+    uint16_t op = k->call.op->id;
+    int lead = case_chance(k, 50) ? 0 : (int)case_in(k, 1, 2), lb = case_chance(k, 50) ? lead : 0;
+    int64_t da[8], db[8], m = case_in(k, 1, 30), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
+    born_dtype bt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    if (case_chance(k, 10)) kk = case_in(k, 1000, 2100);
+    for (int i = 0; i < lead; i++) {
+        da[i] = case_in(k, 1, 3);
+        if (lb) db[i] = case_chance(k, 30) ? 1 : da[i];
+    }
+    da[lead] = m;
+    da[lead + 1] = db[lb] = kk;
+    db[lb + 1] = n;
+    born_view a = case_view(k, t, lead + 2, da, case_chance(k, 60) ? 0 : -1), b = case_view(k, bt, lb + 2, db, -1);
+    born_view az = some_param(k, t, lead + 2, da, true), bz = some_param(k, bt, lb + 2, db, false);
+    born_view as = some_param(k, BORN_F32, lead + 2, da, true), bs = some_param(k, BORN_F32, lb + 2, db, false);
+    if (case_chance(k, 5)) {
+        a = case_view(k, t, 1, &kk, -1);
+        az = case_view(k, t, 0, NULL, 0);
+        as = case_view(k, BORN_F32, 0, NULL, 0);
+    }
+    add(k, a);
+    if (op == BORN_OP_QLINEAR_MATMUL) {
+        add(k, as);
+        add(k, az);
+        add(k, b);
+        add(k, bs);
+        add(k, bz);
+        add(k, one_value(k, BORN_F32, 0.3 * sqrt((double)kk)));
+        add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
+        return;
+    }
+    add(k, b);
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT) {
+        add(k, as);
+        add(k, bs);
+    }
+    if (case_chance(k, 80)) {
+        add(k, case_chance(k, 80) ? az : (born_view){ 0 });
+        if (case_chance(k, 80)) add(k, bz);
+    }
+    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT && k->call.in_count == 6 && case_chance(k, 60))
+        add(k, case_view(k, BORN_F32, 1, &n, -1));
+}
+
+/* quantize_linear, dequantize_linear */
+static void make_qpoint(kcase *k, born_dtype t)
+{
+    born_quantize_attrs *a = (born_quantize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4), axis = (int)case_in(k, 0, rank - 1);
+    int64_t dim[8];
+    bool to_ints = t == BORN_F32, each = case_chance(k, 60);
+    born_dtype ints = !to_ints ? t : case_chance(k, 50) ? BORN_I8 : BORN_U8;
+
+    dims(k, rank, 9, dim);
+    if (dim[axis] == 0) dim[axis] = 1;
+    a->axis = case_chance(k, 50) ? axis : axis - rank;
+    add(k, case_view(k, t, rank, dim, -1));
+    add(k, case_view(k, BORN_F32, each, &dim[axis], -1));
+    if (case_chance(k, 80)) add(k, case_view(k, ints, each, &dim[axis], -1));
+    else if (to_ints) a->output_dtype = ints;
+}
+
+static void make_qdynamic(kcase *k, born_dtype t)
+{
+    int64_t dim[2] = { case_in(k, 1, 30), case_in(k, 1, 200) };
+
+    add(k, case_view(k, t, 2, dim, 0));
+}
+
+static void make_arg(kcase *k, born_dtype t)
+{
+    born_arg_reduce_attrs *a = (born_arg_reduce_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 1, 4);
+    int64_t dim[8];
+
+    for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == rank - 1 ? 200 : 6);
+    a->axis = case_chance(k, 40) ? -1 : rank - 1;
+    a->drop_dims = case_chance(k, 50);
+    a->select_last_index = case_chance(k, 50);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 80) ? 0 : -1));
+    float *p = (float *)(void *)k->in[0].data; /* and several extremes in the first row */
+    for (int i = 0; i < 4 && case_chance(k, 60); i++)
+        p[k->in[0].stride[rank - 1] * case_in(k, 0, dim[rank - 1] - 1)] = i % 2 ? -40 : 40;
+}
+
+static void make_resize(kcase *k, born_dtype t)
+{
+    born_resize_attrs *a = (born_resize_attrs *)(void *)k->attrs;
+    int rank = (int)case_in(k, 3, 4);
+    int64_t dim[4] = { case_in(k, 1, 2), case_in(k, 1, 40) }, n = rank;
+
+    for (int i = 2; i < rank; i++) dim[i] = case_in(k, 1, 20);
+    a->mode = (int)case_in(k, 1, 2);
+    a->coordinate_mode = (int)case_in(k, 0, 4);
+    a->antialias = case_chance(k, 20);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 50) ? 1 : -1));
+    add(k, (born_view){ 0 });
+    born_view scales = case_view(k, BORN_F32, 1, &n, 0);
+    for (int i = 0; i < rank; i++)
+        ((float *)(void *)scales.data)[i] = i < 2 && case_chance(k, 90) ? 1 : (float)case_in(k, 10, 60) / 20;
+    add(k, scales);
+}
+
 typedef struct generator {
     uint16_t op;
     void (*make)(kcase *k, born_dtype t);
 } generator;
 static const generator generators[] = {
+    { BORN_OP_WHERE, make_where },
+    { BORN_OP_FUSED, make_fused },
+    { BORN_OP_ARG_MAX, make_arg },
+    { BORN_OP_ARG_MIN, make_arg },
+    { BORN_OP_RESIZE, make_resize },
+    { BORN_OP_CAST, make_cast },
     { BORN_OP_MATMUL, make_matmul },
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
+    { BORN_OP_CONV_TRANSPOSE, make_conv_transpose },
     { BORN_OP_SOFTMAX, make_softmax },
     { BORN_OP_LOG_SOFTMAX, make_softmax },
     { BORN_OP_LAYER_NORM, make_row_norm },
@@ -510,6 +775,16 @@ static const generator generators[] = {
     { BORN_OP_BATCH_NORM, make_batch_norm },
     { BORN_OP_QLINEAR_CONV, make_qconv },
     { BORN_OP_CONV_INTEGER, make_qconv },
+    { BORN_OP_MATMUL_INTEGER, make_qmm },
+    { BORN_OP_QLINEAR_MATMUL, make_qmm },
+    { BORN_OP_MATMUL_INTEGER_TO_FLOAT, make_qmm },
+    { BORN_OP_QUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
+    { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },
+    { BORN_OP_ATTENTION, case_attention },
+    { BORN_OP_PACKED_ATTENTION, case_packed_attention },
+    { BORN_OP_MULTI_HEAD_ATTENTION, case_multi_head },
+    { BORN_OP_GROUP_QUERY_ATTENTION, case_group_query },
     { BORN_OP_REDUCE_SUM, make_reduce },
     { BORN_OP_REDUCE_MEAN, make_reduce },
     { BORN_OP_REDUCE_MAX, make_reduce },
@@ -535,7 +810,8 @@ static bool place_results(kcase *k, born_error *err)
     int outs = born__op_sig_outputs(op, &variadic);
     int64_t lead = 16;
 
-    k->call.out_count = outs > 1 && (op->id == BORN_OP_BATCH_NORM || case_chance(k, 70)) ? 1 : outs;
+    if (k->results) k->call.out_count = k->results;
+    else k->call.out_count = outs > 1 && (op->id == BORN_OP_BATCH_NORM || case_chance(k, 70)) ? 1 : outs;
     if (born__op_infer(op, k->call.attrs, k->in, k->call.in_count, k->out, k->call.out_count, &shares, err) != BORN_OK)
         return false;
     for (int i = 0; i < k->call.out_count; i++) {

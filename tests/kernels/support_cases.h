@@ -6,7 +6,7 @@
 
 #include "cpu/kernel.h"
 
-enum { CASE_VIEWS = 12, CASE_ATTR_BYTES = 1024, CASE_BLOCKS = 64 };
+enum { CASE_VIEWS = 20, CASE_ATTR_BYTES = 1024, CASE_BLOCKS = 64 };
 
 typedef struct kcase {
     born_call call;
@@ -16,6 +16,7 @@ typedef struct kcase {
     int blocks;
     size_t out_bytes[4];            /* of the whole block around out[i], guard bytes included */
     char *out_block[4];
+    int results;                    /* of a variadic row; 0: as its signature says */
     uint64_t seed;
     bool specials;                  /* NaN, infinities, signed zeros and subnormals among the values */
 } kcase;
@@ -31,6 +32,12 @@ void *case_block(kcase *k, size_t bytes);
    strides, -1 random. */
 born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int layout);
 born_ints case_ints(kcase *k, int n, const int64_t *v);
+
+/* support_attention.c */
+void case_attention(kcase *k, born_dtype t);
+void case_multi_head(kcase *k, born_dtype t);
+void case_packed_attention(kcase *k, born_dtype t);
+void case_group_query(kcase *k, born_dtype t);
 
 /* Makes a random call of the row; false: no generator for the op. Results are inferred and placed. */
 bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed);

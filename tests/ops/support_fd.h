@@ -1,6 +1,6 @@
 /* Gradients of single rows against finite differences, first and second order, for tests: a case is an op, its
-   attributes and its operands; results are projected on fixed weights so that one number has a gradient in each element.
-   Operands are laid out in two ways, dense and turned. */
+   attributes and its operands; results are projected on fixed weights so that one number has a gradient in each
+   element. Operands are laid out in two ways, dense and turned. */
 #ifndef BORN_TESTS_SUPPORT_FD_H
 #define BORN_TESTS_SUPPORT_FD_H
 #include <math.h>

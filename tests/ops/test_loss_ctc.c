@@ -66,22 +66,24 @@ TEST(ctc_sums_every_path)
     for (int way = 0; way < 4; way++) check_losses(way & 1 ? 2 : 0, way & 2);
 }
 
-#define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
-                         0, true }
+#define GIVEN(t, v, ...)                                                                                              \
+    { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, 0, true }
+
+#define SCORES(T, N) { BORN_F64, 3, { T, N, C }, NULL, -3, -0.5, false }
 
 TEST(ctc_gradient)
 {
     static const double labels[] = { 1, 2, 2, 2, 1, 0 }, steps[] = { 4, 3, 5 }, lengths[] = { 2, 2, 1 }, none[] = { 0 };
     FD_CHECK(.what = "padded", .op = BORN_OP_CTC_LOSS, .first_only = true,
-             .in = { { BORN_F64, 3, { 5, 3, C }, NULL, -3, -0.5, false }, GIVEN(I64, labels, 3, 2), GIVEN(I64, steps, 3),
+             .in = { SCORES(5, 3), GIVEN(I64, labels, 3, 2), GIVEN(I64, steps, 3),
                      GIVEN(I64, lengths, 3) });
     FD_CHECK(.what = "empty target", .op = BORN_OP_CTC_LOSS, .first_only = true,
-             .in = { { BORN_F64, 3, { 4, 1, C }, NULL, -3, -0.5, false }, GIVEN(I64, labels, 1, 2), GIVEN(I64, steps, 1),
+             .in = { SCORES(4, 1), GIVEN(I64, labels, 1, 2), GIVEN(I64, steps, 1),
                      GIVEN(I64, none, 1) });
     const born_ctc_attrs zero = { .zero_infinity = true };
     static const double short_steps[] = { 1 }, two[] = { 2 };
     FD_CHECK(.what = "impossible", .op = BORN_OP_CTC_LOSS, .attrs = &zero, .first_only = true,
-             .in = { { BORN_F64, 3, { 4, 1, C }, NULL, -3, -0.5, false }, GIVEN(I64, labels, 1, 2),
+             .in = { SCORES(4, 1), GIVEN(I64, labels, 1, 2),
                      GIVEN(I64, short_steps, 1), GIVEN(I64, two, 1) });
 }
 

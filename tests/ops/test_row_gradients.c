@@ -5,8 +5,9 @@
                    false }
 #define F32(...) { BORN_F32, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, NULL, 0, 0, \
                    false }
-#define GIVEN(t, v, ...) { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, \
-                         0, true }
+#define GIVEN(t, v, ...)                                                                                              \
+    { BORN_##t, (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), { __VA_ARGS__ }, v, 0, 0, true }
+#define SCALAR(v) { BORN_I64, 0, { 0 }, v, 0, 0, true }
 #define NONE { .dtype = BORN_DTYPE_NONE }
 
 TEST(gradient_scatter_reductions)
@@ -29,10 +30,10 @@ TEST(gradient_scatter_at_ties_and_zeros)
     for (int k = 0; k < 2; k++) {
         tape *t = tape_new();
         const born_scatter_elements_attrs a = { .reduction = k ? 2 : 3 };
-        born_val in[3] = { tape_put(t, BORN_F64, 1, (int64_t[]){ 3 }, x), tape_put(t, BORN_I64, 1, (int64_t[]){ 4 }, at),
-                           tape_put(t, BORN_F64, 1, (int64_t[]){ 4 }, u) };
-        born_val y = tape_run(t, BORN_OP_SCATTER_ELEMENTS, &a, in, 3), seed = tape_put(t, BORN_F64, 1,
-                                                                                       (int64_t[]){ 3 }, ones);
+        const int64_t three = 3, four = 4;
+        born_val in[3] = { tape_put(t, BORN_F64, 1, &three, x), tape_put(t, BORN_I64, 1, &four, at),
+                           tape_put(t, BORN_F64, 1, &four, u) };
+        born_val y = tape_run(t, BORN_OP_SCATTER_ELEMENTS, &a, in, 3), seed = tape_put(t, BORN_F64, 1, &three, ones);
         born_val of[2] = { in[0], in[2] }, g[2];
         tape_backward(t, y, seed, of, g, 2);
         for (int i = 0; i < 7; i++) {
@@ -124,7 +125,8 @@ TEST(gradient_rotary)
     fd_operand angles = F32(3, 2), rows = F32(2, 2, 1);
     angles.constant = rows.constant = true;
     for (int way = 0; way < 2; way++) {
-        FD_CHECK(.what = "positions", .op = BORN_OP_ROTARY_EMBEDDING, .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
+        FD_CHECK(.what = "positions", .op = BORN_OP_ROTARY_EMBEDDING,
+                 .attrs = &(born_rotary_attrs){ .interleaved = way, .scale = 1 },
                  .in = { F32(2, 1, 2, 4), angles, angles, GIVEN(I64, ids, 2, 2) });
         FD_CHECK(.what = "part of a head", .op = BORN_OP_ROTARY_EMBEDDING,
                  .attrs = &(born_rotary_attrs){ .interleaved = way, .rotary_dim = 2, .num_heads = 2,
@@ -222,7 +224,8 @@ TEST(gradient_det_and_inverse)
     FD_CHECK(.what = "3 x 3", .op = BORN_OP_INVERSE, .in = { F64(2, 3, 3) });
 }
 
-/* T = 3 steps of B = 2 sequences, I = 2, H = 2; every kind, direction and layout, with everything optional and without. */
+/* T = 3 steps of B = 2 sequences, I = 2, H = 2; every kind, direction and layout, with everything optional and
+   without. */
 static void recurrent_case(born_op_id op, int gates, const void *attrs, int directions, bool batch_first, int given)
 {
     static const double lengths[] = { 3, 2 };
@@ -272,6 +275,35 @@ TEST(gradient_recurrent_activations)
     }
     const born_lstm_attrs coupled = { .input_forget = true, .clip = 0.8 };
     recurrent_case(BORN_OP_LSTM, 4, &coupled, 1, false, 5);
+}
+
+TEST(gradient_spectra)
+{
+    static const double six[] = { 6 }, four[] = { 4 }, seven[] = { 7 }, two[] = { 2 }, one[] = { 1 };
+    for (int way = 0; way < 4; way++) {
+        const born_dft_attrs a = { .inverse = way >> 1, .onesided = way & 1 };
+        int64_t parts = way == 1 ? 1 : 2;
+        const double *lengths[] = { six, four, seven };
+        for (int k = 0; k < 3; k++)     /* as long as x, cut, filled up */
+            FD_CHECK(.what = "length given", .op = BORN_OP_DFT, .attrs = &a,
+                     .in = { F64(2, 6, parts), SCALAR(lengths[k]), SCALAR(one) });
+        FD_CHECK(.what = "length of x", .op = BORN_OP_DFT, .attrs = &a, .in = { F64(2, 5, parts) });
+    }
+    FD_CHECK(.what = "real", .op = BORN_OP_DFT, .in = { F64(1, 5, 1) });
+    FD_CHECK(.what = "window", .op = BORN_OP_STFT, .in = { F64(2, 9, 1), SCALAR(two), F64(4), SCALAR(four) });
+    FD_CHECK(.what = "two-sided, complex", .op = BORN_OP_STFT, .attrs = &(born_stft_attrs){ .two_sided = true },
+             .in = { F64(1, 7, 2), SCALAR(two), NONE, SCALAR(four) });
+}
+
+TEST(gradient_dequantize)
+{
+    static const double x[] = { 3, -2, 7, 0, 5, -6, 1, 4, -1, 2, 8, -3, 6, 9 }, zero[] = { 1 }, zeros[] = { 1, -2 };
+    FD_CHECK(.what = "tensor", .op = BORN_OP_DEQUANTIZE_LINEAR,
+             .in = { GIVEN(I8, x, 2, 7), F32(1), GIVEN(I8, zero, 1) });
+    FD_CHECK(.what = "axis", .op = BORN_OP_DEQUANTIZE_LINEAR, .attrs = &(born_quantize_attrs){ .axis = -2 },
+             .in = { GIVEN(I8, x, 2, 7), F32(2), GIVEN(I8, zeros, 2) });
+    FD_CHECK(.what = "blocks", .op = BORN_OP_DEQUANTIZE_LINEAR,
+             .attrs = &(born_quantize_attrs){ .axis = 1, .block_size = 3 }, .in = { GIVEN(I8, x, 2, 7), F32(2, 3) });
 }
 
 TEST_MAIN

@@ -118,6 +118,12 @@ TEST(copy_view_transposes)
         t.stride[1] = 1;
         t.stride[2] = 77;
         check_copy(&t, false);                  /* the last two dims */
+        born_view v = tensor_random(widths[w], DIMS(300, 261)), several = v;    /* tiles both ways */
+        several.dim[0] = 261;
+        several.dim[1] = 300;
+        several.stride[0] = 1;
+        several.stride[1] = 261;
+        check_copy(&several, false);
         born_view u = { .dtype = x.dtype, .data = x.data, .rank = 3, .dim = { 130, 3, 77 },
                         .stride = { 77, 130 * 77, 1 } };
         check_copy(&u, false);                  /* whole rows */

@@ -5,6 +5,12 @@
 #include <born/model.h>
 #include <errno.h>
 #include <fcntl.h>
+#if !defined(__wasi__)
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +18,7 @@
 #include "base/sigbus.h"
 #include "harness.h"
 
-#define FOLDER_BYTES 200
+#define FOLDER_BYTES 1100
 
 static char folder[FOLDER_BYTES];
 
@@ -40,11 +46,11 @@ static bool bytes_match(const born_filemap *m, size_t bytes)
     return true;
 }
 
-/* A folder of this process's own; removed piece by piece at the next start is not needed: names are reused. */
+/* A folder of this build's own, so that the tests of several builds may run at once. Names are reused. */
 static bool make_folder(void)
 {
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%.150s/born_filemap_test", base != NULL ? base : "/tmp");
+    const char *base = getenv("BORN_BUILD");
+    (void)snprintf(folder, sizeof folder, "%.1000s/born_filemap_test", base != NULL ? base : "/tmp");
     return mkdir(folder, 0700) == 0 || errno == EEXIST;
 }
 
@@ -103,9 +109,13 @@ TEST(filemap_refuses_what_is_not_a_plain_file)
     (void)unlink(in_folder("link"));
     REQUIRE(symlink("plain.bin", in_folder("link")) == 0);
     CHECK_STATUS(born__filemap_open(in_folder("link"), 0, 0, &m, &err), BORN_INVALID);
-    CHECK_OK(born__filemap_open(in_folder("link"), BORN_FILE_FOLLOW, 0, &m, &err), &err);
+    FILE *f = fopen(in_folder("link"), "rb");
+    bool follows = f != NULL;           /* WASI of node 18 does not */
+    if (f != NULL) fclose(f);
+    CHECK_STATUS(born__filemap_open(in_folder("link"), BORN_FILE_FOLLOW, 0, &m, &err), follows ? BORN_OK : BORN_IO);
     born__filemap_close(&m);
 #if !defined(__wasi__)
+    CHECK(follows);
     (void)unlink(in_folder("fifo"));
     REQUIRE(mkfifo(in_folder("fifo"), 0600) == 0);
     CHECK_STATUS(born__filemap_open(in_folder("fifo"), 0, 0, &m, &err), BORN_INVALID);     /* and does not wait */
@@ -176,6 +186,50 @@ TEST(filemap_relative_paths_are_bounded)
     born__folder_close(&fd);
 }
 
+#if !defined(__wasi__)
+static sigjmp_buf after_fault;
+static char *volatile told;
+
+static void note_address(int sig, siginfo_t *info, void *context)
+{
+    (void)sig;
+    (void)context;
+    told = info->si_addr;
+    siglongjmp(after_fault, 1);
+}
+
+/* Whether the address that comes with SIGBUS is that of the fault. qemu-user 7 adds an offset for 32-bit programs. */
+static bool fault_addresses_are_true(void)
+{
+    struct sigaction action = { .sa_sigaction = note_address, .sa_flags = SA_SIGINFO }, old;
+    int fd = open(in_folder("probe.bin"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || ftruncate(fd, 1 << 20) != 0) return false;
+    char *map = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED || ftruncate(fd, 0) != 0 || sigaction(SIGBUS, &action, &old) != 0) return false;
+    const volatile char *p = map + (1 << 19);
+    if (sigsetjmp(after_fault, 1) == 0) (void)*p;
+    sigaction(SIGBUS, &old, NULL);
+    munmap(map, 1 << 20);
+    close(fd);
+    return told == (const char *)p;
+}
+
+static bool reader_ends_by_sigbus(const born_filemap *m)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsigned sum = 0;
+        for (size_t i = 0; i < m->bytes; i++) sum += m->data[i];
+        _exit(sum != 0);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS;
+}
+#else
+static bool fault_addresses_are_true(void) { return true; }
+static bool reader_ends_by_sigbus(const born_filemap *m) { return m == NULL; }
+#endif
+
 TEST(filemap_guard_turns_a_truncated_file_into_zeros)
 {
     born_error err;
@@ -193,6 +247,12 @@ TEST(filemap_guard_turns_a_truncated_file_into_zeros)
         SKIP("files are read here, not mapped");
     }
     REQUIRE(truncate(in_folder("shrinks.bin"), 5000) == 0);
+    if (!fault_addresses_are_true()) {          /* then it ends by the signal, as it would without a guard */
+        CHECK(reader_ends_by_sigbus(m));
+        born__filemap_close(&m);
+        born__filemap_close(&other);
+        SKIP("this system tells wrong addresses with SIGBUS");
+    }
     unsigned sum = 0;
     for (size_t i = 0; i < m->bytes; i++) sum += m->data[i];
     CHECK(sum > 0);

@@ -220,6 +220,42 @@ TEST(control_flow)
     born_model_close(&m);
 }
 
+/* max_steps counts the steps of a Scan as it counts a Loop's, all of them in one run. */
+TEST(scan_steps_are_counted)
+{
+    static const char *const text =
+        "graph \"\"\n"
+        "input %0 \"h\" f32 [2]\n"
+        "input %1 \"x\" f32 [?n,2]\n"
+        "node scan \"s\" (%0, %1) -> (%2 \"last\" ? ?, %3 \"all\" ? ?) {num_scan_inputs=1, carried=1}\n"
+        "  graph \"body\"\n"
+        "  input %0 \"v\" f32 [2]\n"
+        "  input %1 \"e\" f32 [2]\n"
+        "  node add \"\" (%0, %1) -> (%2 \"next\" ? ?) {}\n"
+        "  output %2\n"
+        "  output %2\n"
+        "  end\n"
+        "output %3\noutput %2\nend\n";
+    born_model *m = model_of_text(text, NULL);
+    REQUIRE(m);
+    born_session *s = NULL;
+    born_error err = { 0 };
+    float h[2] = { 1, 10 }, x[8] = { 1, 1, 2, 2, 3, 3, 4, 4 };
+    born_array in[2] = { BORN_ARRAY(h, 2), BORN_ARRAY(x, 3, 2) }, out[2];
+
+    REQUIRE(CHECK_OK(born_session_open(m, &(born_session_desc){ .threads = 1, .max_steps = 3 }, &s, &err), &err));
+    for (int i = 0; i < 2; i++) { /* each run has its own count */
+        in[1] = BORN_ARRAY(x, 3, 2);
+        REQUIRE(CHECK_OK(born_session_run(s, in, 2, out, 2, &err), &err));
+        CHECK(((const float *)out[0].data)[4] == 7 && ((const float *)out[1].data)[1] == 16);
+        in[1] = BORN_ARRAY(x, 4, 2);
+        CHECK_STATUS(born_session_run(s, in, 2, out, 2, &err), BORN_CANCELLED);
+        CHECK(strstr(err.text, "max_steps") != NULL);
+    }
+    born_session_close(&s);
+    born_model_close(&m);
+}
+
 TEST(passes_keep_bits)
 {
     static const char *const text =

@@ -200,13 +200,28 @@ double cli_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Linux counts a process's peak from its parent's, as ru_maxrss; the kernel's own line begins at exec. */
+static size_t peak_since_exec(void)
+{
+    char line[128];
+    size_t kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+
+    while (f && !kib && fgets(line, sizeof line, f))
+        if (!strncmp(line, "VmHWM:", 6)) kib = (size_t)strtoull(line + 6, NULL, 10);
+    if (f) fclose(f);
+    return kib * 1024;
+}
+
 size_t cli_peak_memory(void)
 {
 #if defined(__wasi__)
-    return 0;
+    return peak_since_exec();
 #else
     struct rusage u;
+    size_t peak = peak_since_exec();
 
+    if (peak) return peak;
     if (getrusage(RUSAGE_SELF, &u)) return 0;
     return (size_t)u.ru_maxrss * 1024;
 #endif

@@ -35,42 +35,49 @@ typedef struct run_state {
     char *label_text;
 } run_state;
 
+/* An option of this verb alone: 1 taken, 0 not one, -1 wrong (said). */
+static int own_option(cli_args *a, run_options *o)
+{
+    const char *v;
+
+    if (cli_value(a, "--output", &v)) {
+        if (!v || !strchr(v, '=') || o->output_count == 64) {
+            (void)cli_usage_error("run", "--output needs NAME=FILE");
+            return -1;
+        }
+        o->output[o->output_count++] = v;
+        return 1;
+    }
+    if (cli_value(a, "--labels", &v)) {
+        if (!v) (void)cli_usage_error("run", "--labels needs a file");
+        o->labels = v;
+        return v ? 1 : -1;
+    }
+    if (cli_value(a, "--top", &v)) return cli_int("run", "--top", v, 1, 64, &o->top) ? 1 : -1;
+    if (cli_value(a, "--repeat", &v)) return cli_int("run", "--repeat", v, 1, 1000000, &o->repeat) ? 1 : -1;
+    bool *flag = cli_flag(a, "--time")      ? &o->time
+                 : cli_flag(a, "--profile") ? &o->profile
+                 : cli_flag(a, "--copy")    ? &o->copy
+                                            : NULL;
+    if (flag) *flag = true;
+    return flag ? 1 : 0;
+}
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, run_options *o)
 {
     cli_args a = cli_begin(argc, argv);
-    const char *v;
 
     *o = (run_options){ .top = 5, .repeat = 1, .in.picture = { { 0, 0, 0 }, { 255, 255, 255 }, false } };
     while (cli_next(&a)) {
         int r = cli_common_option(&a, &o->common);
         if (!r) r = cli_input_option("run", &a, &o->in);
+        if (!r) r = own_option(&a, o);
         if (r < 0) return CLI_USAGE;
         if (r) continue;
-        if (cli_value(&a, "--output", &v)) {
-            if (!v || !strchr(v, '=') || o->output_count == 64)
-                return cli_usage_error("run", "--output needs NAME=FILE");
-            o->output[o->output_count++] = v;
-        } else if (cli_value(&a, "--labels", &v)) {
-            if (!v) return cli_usage_error("run", "--labels needs a file");
-            o->labels = v;
-        } else if (cli_value(&a, "--top", &v)) {
-            if (!cli_int("run", "--top", v, 1, 64, &o->top)) return CLI_USAGE;
-        } else if (cli_value(&a, "--repeat", &v)) {
-            if (!cli_int("run", "--repeat", v, 1, 1000000, &o->repeat)) return CLI_USAGE;
-        } else if (cli_flag(&a, "--time")) {
-            o->time = true;
-        } else if (cli_flag(&a, "--profile")) {
-            o->profile = true;
-        } else if (cli_flag(&a, "--copy")) {
-            o->copy = true;
-        } else if (cli_is_option(&a)) {
-            return cli_usage_error("run", "no option '%s'", cli_word(&a));
-        } else if (o->model) {
-            return cli_usage_error("run", "one model at a time");
-        } else {
-            o->model = cli_word(&a);
-        }
+        if (cli_is_option(&a)) return cli_usage_error("run", "no option '%s'", cli_word(&a));
+        if (o->model) return cli_usage_error("run", "one model at a time");
+        o->model = cli_word(&a);
     }
     if (!o->model) return cli_usage_error("run", "which model?");
     o->in.max_bytes = o->common.max_bytes;

@@ -14,35 +14,37 @@ const char cli_verify_help[] =
     "  --timeout S         a case may take S seconds (default 600; 0: no end)\n"
     "  --in-process        run the cases in this process\n" CLI_COMMON_HELP;
 
+/* An option of this verb alone: 1 taken, 0 not one, -1 wrong (said). */
+static int own_option(cli_args *a, verify_options *o)
+{
+    const char *v;
+
+    if (cli_value(a, "--rtol", &v)) return cli_real("verify", "--rtol", v, &o->rtol) ? 1 : -1;
+    if (cli_value(a, "--atol", &v)) return cli_real("verify", "--atol", v, &o->atol) ? 1 : -1;
+    if (cli_value(a, "--timeout", &v)) return cli_int("verify", "--timeout", v, 0, 86400, &o->timeout_s) ? 1 : -1;
+    if (cli_value(a, "--match", &v)) {
+        if (!v) (void)cli_usage_error("verify", "--match needs a text");
+        o->match = v;
+        return v ? 1 : -1;
+    }
+    bool *flag = cli_flag(a, "--hash") ? &o->hash : cli_flag(a, "--in-process") ? &o->in_process : NULL;
+    if (flag) *flag = true;
+    return flag ? 1 : 0;
+}
+
 static int parse(int argc, char **argv, verify_options *o, const char **root, int *roots)
 {
     cli_args a = cli_begin(argc, argv);
-    const char *v;
 
     *o = (verify_options){ .rtol = 1e-3, .atol = 1e-7, .timeout_s = 600 };
     *roots = 0;
     while (cli_next(&a)) {
         int r = cli_common_option(&a, &o->common);
+        if (!r) r = own_option(&a, o);
         if (r < 0) return CLI_USAGE;
         if (r) continue;
-        if (cli_value(&a, "--rtol", &v)) {
-            if (!cli_real("verify", "--rtol", v, &o->rtol)) return CLI_USAGE;
-        } else if (cli_value(&a, "--atol", &v)) {
-            if (!cli_real("verify", "--atol", v, &o->atol)) return CLI_USAGE;
-        } else if (cli_value(&a, "--timeout", &v)) {
-            if (!cli_int("verify", "--timeout", v, 0, 86400, &o->timeout_s)) return CLI_USAGE;
-        } else if (cli_value(&a, "--match", &v)) {
-            if (!v) return cli_usage_error("verify", "--match needs a text");
-            o->match = v;
-        } else if (cli_flag(&a, "--hash")) {
-            o->hash = true;
-        } else if (cli_flag(&a, "--in-process")) {
-            o->in_process = true;
-        } else if (cli_is_option(&a)) {
-            return cli_usage_error("verify", "no option '%s'", cli_word(&a));
-        } else {
-            root[(*roots)++] = cli_word(&a);
-        }
+        if (cli_is_option(&a)) return cli_usage_error("verify", "no option '%s'", cli_word(&a));
+        root[(*roots)++] = cli_word(&a);
     }
     return *roots ? -1 : cli_usage_error("verify", "which folder?");
 }

@@ -205,19 +205,22 @@ static bool find_layout(const born_value_info *v, layout *l)
     return l->channels == 1 || l->channels == 3;
 }
 
+/* One pixel, to where the layout has it: raw values for bytes, scaled ones for floats. */
+static void put_pixel(cli_tensor *t, const layout *l, const float *s, int64_t cells, int64_t cell, const cli_picture *p)
+{
+    double grey = 0.299 * (double)s[0] + 0.587 * (double)s[1] + 0.114 * (double)s[2];
+
+    for (int64_t c = 0; c < l->channels; c++) {
+        double v = l->channels == 1 ? grey : (double)s[p->bgr ? 2 - c : c];
+        int64_t at = l->c > l->w ? cell * l->channels + c : c * cells + cell;
+        v = t->a.dtype == BORN_U8 ? floor(v + 0.5) : (v - p->mean[c]) / p->std[c];
+        cli_store(t->a.dtype, t->memory, at, v);
+    }
+}
+
 static void fill(cli_tensor *t, const layout *l, const float *rgb, int64_t h, int64_t w, const cli_picture *p)
 {
-    for (int64_t y = 0; y < h; y++)
-        for (int64_t x = 0; x < w; x++) {
-            const float *s = rgb + (y * w + x) * 3;
-            double grey = 0.299 * (double)s[0] + 0.587 * (double)s[1] + 0.114 * (double)s[2];
-            for (int64_t c = 0; c < l->channels; c++) {
-                double v = l->channels == 1 ? grey : (double)s[p->bgr ? 2 - c : c];
-                int64_t at = l->c > l->w ? (y * w + x) * l->channels + c : (c * h + y) * w + x;
-                if (t->a.dtype != BORN_U8) v = (v - p->mean[c]) / p->std[c];
-                cli_store(t->a.dtype, t->memory, at, t->a.dtype == BORN_U8 ? floor(v + 0.5) : v);
-            }
-        }
+    for (int64_t i = 0; i < h * w; i++) put_pixel(t, l, rgb + i * 3, h * w, i, p);
 }
 
 born_status cli_image_parse(const unsigned char *bytes, size_t n, const born_value_info *want, const cli_picture *p,

@@ -170,6 +170,24 @@ static born_status inflate_member(const unsigned char *b, const member *m, unsig
 #endif
 }
 
+/* One member as a tensor named after it. */
+static born_status parse_member(const unsigned char *bytes, member *m, size_t max_bytes, cli_tensor *out,
+                                born_error *err)
+{
+    /* deflate never does better than 1032 to 1 */
+    if ((max_bytes && m->full > max_bytes) || m->full / 1040 > m->packed)
+        return cli_error(err, BORN_NOMEM, "member '%s' is above the limit", m->name);
+    unsigned char *full = malloc(m->full ? m->full : 1);
+    born_status st = full ? inflate_member(bytes, m, full, err) : cli_error(err, BORN_NOMEM, "out of memory");
+    if (!st) st = cli_npy_parse(full, m->full, max_bytes, out, err);
+    free(full);
+    if (st) return st;
+    char *dot = strrchr(m->name, '.');
+    if (dot && !strcmp(dot, ".npy")) *dot = 0;
+    memcpy(out->name, m->name, sizeof m->name);
+    return BORN_OK;
+}
+
 born_status cli_npz_parse(const unsigned char *bytes, size_t n, size_t max_bytes, cli_tensor **out, int *count,
                           born_error *err)
 {
@@ -182,23 +200,11 @@ born_status cli_npz_parse(const unsigned char *bytes, size_t n, size_t max_bytes
     if (!*out) return cli_error(err, BORN_NOMEM, "out of memory");
     for (size_t i = 0; i < entries && !st; i++) {
         member m;
-        if (!read_member(bytes, n, &at, &m)) {
+        if (!read_member(bytes, n, &at, &m))
             st = cli_error(err, BORN_FORMAT, "its directory is damaged");
-            break;
-        }
-        /* deflate never does better than 1032 to 1 */
-        if ((max_bytes && m.full > max_bytes) || m.full / 1040 > m.packed) {
-            st = cli_error(err, BORN_NOMEM, "member '%s' is above the limit", m.name);
-            break;
-        }
-        unsigned char *full = malloc(m.full ? m.full : 1);
-        st = full ? inflate_member(bytes, &m, full, err) : cli_error(err, BORN_NOMEM, "out of memory");
-        if (!st) st = cli_npy_parse(full, m.full, max_bytes, &(*out)[*count], err);
-        free(full);
-        if (st) break;
-        char *dot = strrchr(m.name, '.');
-        if (dot && !strcmp(dot, ".npy")) *dot = 0;
-        memcpy((*out)[(*count)++].name, m.name, sizeof m.name);
+        else
+            st = parse_member(bytes, &m, max_bytes, &(*out)[*count], err);
+        if (!st) (*count)++;
     }
     if (st) {
         for (int i = 0; i < *count; i++) cli_tensor_free(&(*out)[i]);

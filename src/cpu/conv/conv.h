@@ -1,5 +1,5 @@
-/* A convolution as its kernels see it, derived from a call (conv_problem.c), run by conv_k.c (implicit GEMM) or
-   depthwise_k.c (one channel per group, lanes over channels). Both read x with channels innermost: where it is not
+/* A convolution as its kernels see it, derived from a call (conv_problem.c), run by conv_k.c (implicit GEMM),
+   depthwise_k.c (one channel per group, lanes over channels) or transpose_k.c. All read x with channels innermost: where it is not
    stored so, the run turns it into scratch first. Steps are in floats. */
 #ifndef BORN_CPU_CONV_H
 #define BORN_CPU_CONV_H
@@ -7,7 +7,12 @@
 #include "cpu/kernel.h"
 #include "ops/conv_window.h"
 
-enum { BORN_FORM_CONV_F32 = 0x43460001, BORN_FORM_DEPTHWISE_F32 = 0x44460001 };
+enum {
+    BORN_FORM_CONV_F32 = 0x43460001,
+    BORN_FORM_DEPTHWISE_F32 = 0x44460001,
+    BORN_FORM_CONV_TRANSPOSE_F32 = 0x54460001,
+    BORN_CONV_TAPS = 256,               /* of a transposed convolution's kernel; larger ones go to the reference */
+};
 
 typedef struct born_conv {
     born_window win;
@@ -15,13 +20,13 @@ typedef struct born_conv {
     int64_t cg, mg;                     /* channels and result channels of a group */
     int64_t terms;                      /* kernel positions * cg */
     int64_t panels;                     /* of a group */
-    bool depthwise;
+    bool depthwise, transposed;
     bool turn;                          /* x is turned into scratch */
     const float *x, *w, *packed;
     float *y;
     int64_t xn, xc, xs[3];              /* of x as given; after born__conv_turned those of the turned image */
     int64_t yn, ys[3], rn, rs[3];       /* of the result and the residual; channels: end.out_col, end.residual_col */
-    int64_t wm, wc, ws[3];              /* of the weight: result channel, channel, kernel */
+    int64_t wg, wm, wc, ws[3];          /* of the weight: group, result channel, channel, kernel */
     born_epilogue end;
     size_t x_floats, w_floats;          /* scratch: the turned image, the packed weight */
     size_t scratch_bytes, pack_bytes;

@@ -1,6 +1,7 @@
-/* From a call of the row conv to a born_conv, its query and its packer. */
+/* From a call of conv or conv_transpose to a born_conv, their queries and the packer. */
 #include "base/checked.h"
 #include "cpu/conv/conv.h"
+#include "cpu/gemm/panel.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/activation.h"
 #include "cpu/queries.h"
@@ -18,6 +19,21 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
+/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
+static void class_from(const born_window *w, const int64_t o[3], born_conv_class *x)
+{
+    for (int a = 0; a < 3; a++) {
+        int64_t lo, hi, n = 1;
+        born__window_taps(w, a, o[a], &x->lo[a], &x->hi[a]);
+        for (; o[a] + n < w->out[a]; n++) {
+            born__window_taps(w, a, o[a] + n, &lo, &hi);
+            if (lo != x->lo[a] || hi != x->hi[a]) break;
+        }
+        x->o[a] = o[a];
+        x->n[a] = n;
+    }
+}
+
 bool born__conv_classes(const born_conv *v, born_conv_classes *c)
 {
     const born_window *w = &v->win;
@@ -29,16 +45,7 @@ bool born__conv_classes(const born_conv *v, born_conv_classes *c)
         for (o[1] = 0; o[1] < w->out[1];) {
             for (o[2] = 0; o[2] < w->out[2]; o[2] += x.n[2]) {
                 if (c->count == BORN_CONV_CLASSES) return false;
-                for (int a = 0; a < 3; a++) {
-                    int64_t lo, hi, n = 1;
-                    born__window_taps(w, a, o[a], &x.lo[a], &x.hi[a]);
-                    for (; o[a] + n < w->out[a]; n++) {
-                        born__window_taps(w, a, o[a] + n, &lo, &hi);
-                        if (lo != x.lo[a] || hi != x.hi[a]) break;
-                    }
-                    x.o[a] = o[a];
-                    x.n[a] = n;
-                }
+                class_from(w, o, &x);
                 x.first = first;
                 first += v->batch * x.n[0] * x.n[1] * x.n[2];
                 c->at[c->count++] = x;
@@ -103,25 +110,41 @@ void born__conv_turned(born_conv *v, const float *at)
     v->xs[1] = v->xs[2] * v->win.in[2];
     v->xs[0] = v->xs[1] * v->win.in[1];
     v->xn = v->xs[0] * v->win.in[0];
-    flatten(v);
+    if (!v->transposed) flatten(v);
+}
+
+/* The attributes that both operators have. */
+typedef struct plan { int64_t group, activation; double alpha, beta; } plan;
+
+static bool window_of(const born_call *c, born_window *win, plan *p)
+{
+    if (c->op->id == BORN_OP_CONV_TRANSPOSE) {
+        const born_conv_transpose_attrs *a = BORN_ATTRS_OF(conv_transpose, c);
+        *p = (plan){ a->group, a->activation, a->alpha, a->beta };
+        return born__conv_transpose_window(win, a, &c->in[0], &c->in[1], c->op->name, NULL) == BORN_OK;
+    }
+    const born_conv_attrs *a = BORN_ATTRS_OF(conv, c);
+    born_window_attrs wa = BORN_WINDOW_ATTRS(a, false);
+    *p = (plan){ a->group, a->activation, a->alpha, a->beta };
+    return born__window_fill(win, &wa, &c->in[0], &c->in[1], c->op->name, NULL) == BORN_OK;
 }
 
 bool born__conv_of(const born_call *c, born_conv *v)
 {
-    const born_conv_attrs *a = BORN_ATTRS_OF(conv, c);
     const born_view *x = &c->in[0], *w = &c->in[1], *y = &c->out[0];
+    plan p;
 
-    if (c->in_count < 2 || !a || x->rank < 3 || x->rank > 5 || w->rank != x->rank) return false;
+    if (c->in_count < 2 || x->rank < 3 || x->rank > 5 || w->rank != x->rank) return false;
     for (int i = 0; i < c->in_count; i++)
         if (c->in[i].dtype != BORN_DTYPE_NONE && c->in[i].dtype != BORN_F32) return false;
     if (born__view_count(y) == 0 || born__view_count(x) == 0 || born__view_count(w) == 0) return false;
-    *v = (born_conv){ .batch = x->dim[0], .channels = x->dim[1], .groups = a->group };
-    born_window_attrs wa = BORN_WINDOW_ATTRS(a, false);
-    if (born__window_fill(&v->win, &wa, x, w, c->op->name, NULL) != BORN_OK) return false;
+    *v = (born_conv){ .batch = x->dim[0], .channels = x->dim[1], .transposed = c->op->id == BORN_OP_CONV_TRANSPOSE };
+    if (!window_of(c, &v->win, &p)) return false;
+    v->groups = p.group;
     v->cg = v->channels / v->groups;
     v->mg = y->dim[1] / v->groups;
     v->terms = v->cg * v->win.kernel[0] * v->win.kernel[1] * v->win.kernel[2];
-    v->depthwise = v->cg == 1 && v->mg == 1 && v->groups > 1;
+    v->depthwise = !v->transposed && v->cg == 1 && v->mg == 1 && v->groups > 1;
     v->panels = (v->mg + BORN_PANEL - 1) / BORN_PANEL;
     if (v->terms > INT32_MAX || v->channels > INT32_MAX) return false;
     v->x = floats(x);
@@ -135,8 +158,9 @@ bool born__conv_of(const born_call *c, born_conv *v)
     spatial_steps(&v->win, x, v->xs);
     spatial_steps(&v->win, y, v->ys);
     spatial_steps(&v->win, w, v->ws);
-    v->wm = w->stride[0];
-    v->wc = w->stride[1];
+    v->wm = w->stride[v->transposed ? 1 : 0];
+    v->wc = w->stride[v->transposed ? 0 : 1];
+    v->wg = w->stride[0] * (v->transposed ? v->cg : v->mg);
     if (born__has(c, 2)) {
         v->end.has_bias = true;
         v->end.bias = floats(&c->in[2]);
@@ -149,18 +173,32 @@ bool born__conv_of(const born_call *c, born_conv *v)
         v->end.residual_col = c->in[3].stride[1];
         spatial_steps(&v->win, &c->in[3], v->rs);
     }
-    if (born__has(c, 4)) {
+    if (!v->transposed && born__has(c, 4)) {
         v->end.has_scales = true;
         v->end.scales = floats(&c->in[4]);
         v->end.scales_col = c->in[4].stride[0];
     }
-    v->end.activation = (uint16_t)a->activation;
-    v->end.param[0] = a->alpha;
-    v->end.param[1] = a->beta;
+    v->end.activation = (uint16_t)p.activation;
+    v->end.param[0] = p.alpha;
+    v->end.param[1] = p.beta;
     if (v->end.activation && !born__activation_known(v->end.activation)) return false;
     v->turn = v->xc != 1;
     if (!count_scratch(v, c->packed != NULL)) return false;
-    if (!v->turn) flatten(v);
+    if (!v->turn && !v->transposed) flatten(v);
+    return true;
+}
+
+bool born__query_conv_transpose(const born_call *c, born_query *q)
+{
+    born_conv v;
+
+    if (!born__conv_of(c, &v)) return false;
+    int64_t taps = v.terms / v.cg;
+    if (taps > BORN_CONV_TAPS || v.terms / BORN_CHAIN > BORN_CONV_TAPS || v.win.kernel[2] > 64) return false;
+    q->scratch_bytes = v.scratch_bytes;
+    q->pack_operand = 1;
+    q->pack_form = BORN_FORM_CONV_TRANSPOSE_F32 + ((uint32_t)v.groups - 1) * 0x10000u * 2u;
+    q->pack_bytes = v.pack_bytes;
     return true;
 }
 
@@ -189,7 +227,7 @@ static void pack_panel(const born_conv *v, const float *w, int64_t columns, floa
                 const float *tap = w + kd * v->ws[0] + kh * v->ws[1] + kw * v->ws[2];
                 for (int64_t ch = 0; ch < v->cg; ch++, to += BORN_PANEL)
                     for (int64_t j = 0; j < BORN_PANEL; j++)
-                        to[j] = j < columns ? tap[j * v->wm + ch * v->wc] : 0;
+                        to[j] = j < columns ? born__loose_float(tap + j * v->wm + ch * v->wc) : 0;
             }
 }
 
@@ -199,7 +237,7 @@ void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst
         int64_t group = v->depthwise ? 0 : p / v->panels, column = (v->depthwise ? p : p % v->panels) * BORN_PANEL;
         int64_t all = v->depthwise ? v->channels : v->mg,
                 columns = all - column < BORN_PANEL ? all - column : BORN_PANEL;
-        pack_panel(v, v->w + (group * v->mg + column) * v->wm, columns, dst + p * v->terms * BORN_PANEL);
+        pack_panel(v, v->w + group * v->wg + column * v->wm, columns, dst + p * v->terms * BORN_PANEL);
     }
 }
 

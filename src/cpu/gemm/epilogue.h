@@ -16,8 +16,8 @@ typedef struct born_epilogue {
     int64_t out_col;
 } born_epilogue;
 
-/* Whether the tile can do it (born_finish in tile.h): neighbouring columns (of bias and scales also one number for all),
-   relu or nothing at the end. */
+/* Whether the tile can do it (born_finish in tile.h): neighbouring columns (of bias and scales also one number for
+   all), relu or nothing at the end. */
 bool born__epilogue_direct(const born_epilogue *e);
 
 #ifdef BORN_LEVEL_NAME

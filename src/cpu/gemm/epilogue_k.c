@@ -42,6 +42,19 @@ BORN_INLINE v16 finish(const born_epilogue *e, v16 v, const float *scales, const
     return v;
 }
 
+/* A finished tile to where its columns lie; columns apart go one by one, since their rows are neighbours. */
+static void spread(const born_epilogue *e, const float *t, int64_t t_row, int m, int64_t columns, float *const *out)
+{
+    if (e->out_col == 1) {
+        for (int r = 0; r < m; r++)
+            for (int64_t j = 0; j < columns; j += BORN_PANEL)
+                scatter(out[r] + j, 1, v_load(t + r * t_row + j), columns - j < BORN_PANEL ? columns - j : BORN_PANEL);
+        return;
+    }
+    for (int64_t j = 0; j < columns; j++)
+        for (int r = 0; r < m; r++) out[r][j * e->out_col] = t[r * t_row + j];
+}
+
 void BORN_K(epilogue_f32)(const born_epilogue *e, float *t, int64_t t_row, int m, int64_t column, int64_t columns,
                           float *const *out, const float *const *bias, const float *const *residual)
 {
@@ -60,12 +73,5 @@ void BORN_K(epilogue_f32)(const born_epilogue *e, float *t, int64_t t_row, int m
         }
     if (!through) return;
     if (e->activation) BORN_K(activation_f32)(e->activation, e->param, t, m * t_row);
-    if (e->out_col == 1) {
-        for (int r = 0; r < m; r++)
-            for (int64_t j = 0; j < columns; j += BORN_PANEL)
-                scatter(out[r] + j, 1, v_load(t + r * t_row + j), columns - j < BORN_PANEL ? columns - j : BORN_PANEL);
-        return;
-    }
-    for (int64_t j = 0; j < columns; j++) /* columns apart: rows are neighbours */
-        for (int r = 0; r < m; r++) out[r][j * e->out_col] = t[r * t_row + j];
+    spread(e, t, t_row, m, columns, out);
 }

@@ -67,6 +67,36 @@ static bool plan(born_gemm *g, const void *packed)
 /* All but the dims, which are set as they are found. */
 static void clear(born_gemm *g) { memset(g, 0, offsetof(born_gemm, dim)); }
 
+/* The problem's batch axes; true where b is the same matrix for all of them. */
+static bool batch_axes(const born_view *a, const born_view *b, const born_view *o, int lead, born_gemm *g)
+{
+    bool shared = true;
+
+    for (int d = 0; d < lead; d++) {
+        int da = d - (lead - (a->rank - 2)), db = d - (lead - (b->rank - 2));
+        born_gemm_dim *x = &g->dim[g->rank++];
+        *x = (born_gemm_dim){ .n = o->dim[d], .out = o->stride[d] };
+        x->a = a->rank == 1 || da < 0 || a->dim[da] == 1 ? 0 : a->stride[da];
+        x->b = b->rank == 1 || db < 0 || b->dim[db] == 1 ? 0 : b->stride[db];
+        if (x->b && x->n > 1) shared = false;
+    }
+    return shared;
+}
+
+/* Operand i, bias (2) or residual (3), as strides along the result's rows and columns. */
+static bool added_operand(const born_call *c, int i, bool b_vector, born_gemm *g)
+{
+    const born_view *v = &c->in[i], *o = &c->out[0];
+    bool bias = i == 2;
+
+    if (v->rank > o->rank) return false;
+    for (int d = 0; d < g->rank; d++) *(bias ? &g->dim[d].bias : &g->dim[d].residual) = aligned_stride(v, o, d);
+    *(bias ? &g->end.bias_col : &g->end.residual_col) = b_vector ? 0 : aligned_stride(v, o, o->rank - 1);
+    *(bias ? &g->end.bias : &g->end.residual) = floats(v);
+    *(bias ? &g->end.has_bias : &g->end.has_residual) = true;
+    return true;
+}
+
 bool born__gemm_of_matmul(const born_call *c, born_gemm *g)
 {
     const born_linear_attrs *at = BORN_ATTRS_OF(linear, c);
@@ -84,31 +114,15 @@ bool born__gemm_of_matmul(const born_call *c, born_gemm *g)
     g->b = floats(b);
     g->out = (float *)(void *)o->data;
     int lead = o->rank - !a_vector - !b_vector;         /* batch dims of the result */
-    bool shared = true;
-    for (int d = 0; d < lead; d++) {
-        int da = d - (lead - (a->rank - 2)), db = d - (lead - (b->rank - 2));
-        born_gemm_dim *x = &g->dim[g->rank++];
-        *x = (born_gemm_dim){ .n = o->dim[d], .out = o->stride[d] };
-        x->a = a_vector || da < 0 || a->dim[da] == 1 ? 0 : a->stride[da];
-        x->b = b_vector || db < 0 || b->dim[db] == 1 ? 0 : b->stride[db];
-        if (x->b && x->n > 1) shared = false;
-    }
+    bool shared = batch_axes(a, b, o, lead, g);
     g->batch_rank = shared ? 0 : g->rank;
     if (!a_vector) {
         g->dim[g->rank++] =
             (born_gemm_dim){ .n = a->dim[a->rank - 2], .a = a->stride[a->rank - 2], .out = o->stride[lead] };
     }
     g->end.out_col = b_vector ? 0 : o->stride[o->rank - 1];
-    for (int i = 2; i < 4 && i < c->in_count; i++) {
-        const born_view *v = &c->in[i];
-        if (!born__has(c, i)) continue;
-        if (v->rank > o->rank) return false;
-        for (int d = 0; d < g->rank; d++) *(i == 2 ? &g->dim[d].bias : &g->dim[d].residual) = aligned_stride(v, o, d);
-        int64_t col = b_vector ? 0 : aligned_stride(v, o, o->rank - 1);
-        *(i == 2 ? &g->end.bias_col : &g->end.residual_col) = col;
-        *(i == 2 ? &g->end.bias : &g->end.residual) = floats(v);
-        *(i == 2 ? &g->end.has_bias : &g->end.has_residual) = true;
-    }
+    for (int i = 2; i < 4 && i < c->in_count; i++)
+        if (born__has(c, i) && !added_operand(c, i, b_vector, g)) return false;
     g->end.activation = at ? (uint16_t)at->activation : 0;
     g->end.param[0] = at ? at->alpha : 0;
     g->end.param[1] = at ? at->beta : 0;

@@ -2,8 +2,6 @@
    sides stay in cache; a transposed b is turned in blocks of 16 x 16. */
 #include "cpu/gemm/panel.h"
 
-#include <string.h>
-
 #include "base/checked.h"
 #include "cpu/gemm/tile.h"
 
@@ -23,11 +21,13 @@ size_t born__panel_bytes(int64_t k, int64_t n)
 static void pack_rows(const float *b, int64_t k, int64_t k_stride, int columns, float *dst)
 {
     if (columns == BORN_PANEL) {
-        for (int64_t i = 0; i < k; i++) memcpy(dst + i * BORN_PANEL, b + i * k_stride, BORN_PANEL * sizeof *dst);
+        for (int64_t i = 0; i < k; i++)
+            memcpy(dst + i * BORN_PANEL, (const char *)(b + i * k_stride), BORN_PANEL * sizeof *dst);
         return;
     }
     for (int64_t i = 0; i < k; i++)
-        for (int j = 0; j < BORN_PANEL; j++) dst[i * BORN_PANEL + j] = j < columns ? b[i * k_stride + j] : 0;
+        for (int j = 0; j < BORN_PANEL; j++)
+            dst[i * BORN_PANEL + j] = j < columns ? born__loose_float(b + i * k_stride + j) : 0;
 }
 
 static void pack_columns(const float *b, int64_t k, int64_t k_stride, int64_t n_stride, int columns, float *dst)
@@ -37,7 +37,7 @@ static void pack_columns(const float *b, int64_t k, int64_t k_stride, int64_t n_
         for (int j = 0; j < BORN_PANEL; j++) {
             const float *from = b + j * n_stride;
             if (j < columns)
-                for (int64_t i = i0; i < i1; i++) dst[i * BORN_PANEL + j] = from[i * k_stride];
+                for (int64_t i = i0; i < i1; i++) dst[i * BORN_PANEL + j] = born__loose_float(from + i * k_stride);
             else
                 for (int64_t i = i0; i < i1; i++) dst[i * BORN_PANEL + j] = 0;
         }

@@ -127,6 +127,11 @@ void BORN_K(activation_f32)(uint16_t op, const double *param, float *p, int64_t 
     spans[op](param, p, false, NULL, false, p, n);
 }
 
+void BORN_K(formula_f32)(uint16_t op, const double *param, const float *x, const float *y, void *z, int64_t n)
+{
+    spans[op](param, x, false, y, false, z, n);
+}
+
 enum { PIECE = 256 };   /* elements of a strided run gathered at a time */
 
 typedef struct job { span_fn fn; double p[2]; int inputs, out_size; } job;

@@ -18,6 +18,17 @@ BORN_INLINE v16 power(const lrn_job *j, v16 d)
     return v_mul(root, v_sqrt(root));
 }
 
+/* Channels at..at+15 of a pixel, zero outside it. */
+BORN_INLINE v16 channels_at(const lrn_job *j, const float *x, int64_t at)
+{
+    int64_t first = at < 0 ? -at : 0, last = j->channels - at < 16 ? j->channels - at : 16;
+
+    if (first == 0) return last == 16 ? v_load(x + at) : last > 0 ? v_load_n(x + at, last) : v_zero();
+    float t[16] = { 0 }; /* the first block's left neighbours */
+    for (int64_t l = first; l < last; l++) t[l] = x[at + l];
+    return v_load(t);
+}
+
 static void lrn_pixel(const lrn_job *j, const float *x, float *y)
 {
     v16 alpha = v_set((float)j->alpha), bias = v_set((float)j->bias);
@@ -26,15 +37,7 @@ static void lrn_pixel(const lrn_job *j, const float *x, float *y)
         int64_t n = j->channels - c < 16 ? j->channels - c : 16;
         v16 sum = v_zero();
         for (int64_t d = -j->before; d <= j->after; d++) {
-            int64_t at = c + d, first = at < 0 ? -at : 0, last = j->channels - at < 16 ? j->channels - at : 16;
-            v16 v;
-            if (first == 0) {
-                v = last == 16 ? v_load(x + at) : last > 0 ? v_load_n(x + at, last) : v_zero();
-            } else { /* the first block's left neighbours: lanes before channel 0 are zero */
-                float t[16] = { 0 };
-                for (int64_t l = first; l < last; l++) t[l] = x[at + l];
-                v = v_load(t);
-            }
+            v16 v = channels_at(j, x, c + d);
             sum = v_add(sum, v_mul(v, v));
         }
         v16 v = n == 16 ? v_load(x + c) : v_load_n(x + c, n);

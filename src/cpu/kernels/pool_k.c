@@ -84,6 +84,15 @@ static int64_t mean_cells(const born_pool_job *j, const pool_place *p)
     return n > 0 ? n : 1;
 }
 
+/* Closes the segments before `segment`: each chain joins the total from the left. */
+BORN_INLINE void close_segments(v16 *total, v16 *chain, int64_t *open, int64_t segment)
+{
+    for (; *open < segment; ++*open) {
+        *total = *open == 0 ? *chain : v_add(*total, *chain);
+        *chain = v_zero();
+    }
+}
+
 static void average_pixel(const born_pool_job *j, const pool_place *p)
 {
     const int64_t *kernel = j->win.kernel;
@@ -97,17 +106,11 @@ static void average_pixel(const born_pool_job *j, const pool_place *p)
             for (int64_t kh = p->lo[1]; kh < p->hi[1]; kh++)
                 for (int64_t kw = p->lo[2]; kw < p->hi[2]; kw++) {
                     int64_t segment = ((kd * kernel[1] + kh) * kernel[2] + kw) / BORN_WINDOW_CUT;
-                    for (; open < segment; open++) {
-                        total = open == 0 ? chain : v_add(total, chain);
-                        chain = v_zero();
-                    }
+                    close_segments(&total, &chain, &open, segment);
                     const float *at = cell_at(j, p, kd, kh, kw) + c;
                     chain = v_add(chain, n == 16 ? v_load(at) : v_load_n(at, n));
                 }
-        for (; open < last; open++) {
-            total = open == 0 ? chain : v_add(total, chain);
-            chain = v_zero();
-        }
+        close_segments(&total, &chain, &open, last);
         v_store_n(p->y + c, v_div(total, cells), n);
     }
 }

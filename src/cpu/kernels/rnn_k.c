@@ -251,40 +251,57 @@ static void recur(const born_rnn_job *j, const born_exec *x, int64_t d, const vo
     multiply(&p, x);
 }
 
+/* The gates of a GRU that come before its state is multiplied, for step s of each row. */
+static void open_gates(const born_rnn_job *j, int64_t d, int64_t s)
+{
+    int64_t n = j->hidden, all = j->gates * n;
+    float *xg = j->xg, *hg = j->hg, *h = j->h, *rh = j->rh;
+
+    for (int64_t b = 0; b < j->batch; b++) {
+        int64_t len = born__rnn_length(j, b), t = j->reverse[d] ? len - 1 - s : s;
+        if (s < len) gru_gates(j, d, xg + (t * j->batch + b) * all, hg + b * all, h + b * n, rh + b * n);
+        else memset(rh + b * n, 0, (size_t)n * sizeof *rh);
+    }
+}
+
+/* The new states of step s; rows that have ended give zeros. */
+static void close_step(const born_rnn_job *j, int64_t d, int64_t s, bool split)
+{
+    int64_t n = j->hidden, all = j->gates * n;
+    float *xg = j->xg, *hg = j->hg, *h = j->h, *c = j->c, *rh = j->rh;
+
+    for (int64_t b = 0; b < j->batch; b++) {
+        int64_t len = born__rnn_length(j, b), t = j->reverse[d] ? len - 1 - s : s;
+        if (s >= len) {
+            store_row(j, s, d, b, NULL);
+            continue;
+        }
+        const float *gx = xg + (t * j->batch + b) * all, *gh = hg + b * all;
+        if (j->kind == BORN_OP_GRU) gru_step(j, d, gx, gh, split ? gh + 2 * n : rh + b * n, h + b * n);
+        else if (j->kind == BORN_OP_LSTM) lstm_step(j, d, gx, gh, h + b * n, c + b * n);
+        else rnn_step(j, d, gx, gh, h + b * n);
+        store_row(j, t, d, b, h + b * n);
+    }
+}
+
 static void direction(const born_rnn_job *j, const born_exec *x, int64_t d)
 {
     int64_t n = j->hidden, all = j->gates * n;
     bool gru = j->kind == BORN_OP_GRU, split = gru && !j->linear_before_reset;
-    float *xg = j->xg, *hg = j->hg, *h = j->h, *c = j->c, *rh = j->rh;
     born_rnn_product p = born__rnn_inputs(j, d, pack(&j->w, d, 0, all, j->inputs, j->packed_w));
     const void *pr = pack(&j->r, d, 0, split ? all - n : all, n, j->packed_r);
     const void *pn = split ? pack(&j->r, d, all - n, n, n, j->packed_n) : NULL;
     multiply(&p, x);
-    load_state(j, &j->h0, d, h);
-    if (j->kind == BORN_OP_LSTM) load_state(j, &j->c0, d, c);
+    load_state(j, &j->h0, d, j->h);
+    if (j->kind == BORN_OP_LSTM) load_state(j, &j->c0, d, j->c);
     for (int64_t s = 0; s < j->steps; s++) {
-        recur(j, x, d, h, 0, split ? all - n : all, pr);
-        for (int64_t b = 0; gru && b < j->batch; b++) {
-            int64_t len = born__rnn_length(j, b), t = j->reverse[d] ? len - 1 - s : s;
-            if (s < len) gru_gates(j, d, xg + (t * j->batch + b) * all, hg + b * all, h + b * n, rh + b * n);
-            else memset(rh + b * n, 0, (size_t)n * sizeof *rh);
-        }
-        if (split) recur(j, x, d, rh, all - n, n, pn);
-        for (int64_t b = 0; b < j->batch; b++) {
-            int64_t len = born__rnn_length(j, b), t = j->reverse[d] ? len - 1 - s : s;
-            if (s >= len) {
-                store_row(j, s, d, b, NULL);
-                continue;
-            }
-            const float *gx = xg + (t * j->batch + b) * all, *gh = hg + b * all;
-            if (gru) gru_step(j, d, gx, gh, split ? gh + 2 * n : rh + b * n, h + b * n);
-            else if (j->kind == BORN_OP_LSTM) lstm_step(j, d, gx, gh, h + b * n, c + b * n);
-            else rnn_step(j, d, gx, gh, h + b * n);
-            store_row(j, t, d, b, h + b * n);
-        }
+        recur(j, x, d, j->h, 0, split ? all - n : all, pr);
+        if (gru) open_gates(j, d, s);
+        if (split) recur(j, x, d, j->rh, all - n, n, pn);
+        close_step(j, d, s, split);
     }
-    store_state(j, &j->yh, d, h);
-    if (j->kind == BORN_OP_LSTM) store_state(j, &j->yc, d, c);
+    store_state(j, &j->yh, d, j->h);
+    if (j->kind == BORN_OP_LSTM) store_state(j, &j->yc, d, j->c);
 }
 
 born_status BORN_K(rnn_f32)(born_call *c, const born_exec *x)

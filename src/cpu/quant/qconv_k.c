@@ -153,6 +153,21 @@ static const uint8_t *row_start(const qconv_job *j, int64_t i, int64_t *at)
     return j->image + ((n * v->room[0] + o0 * w->stride[0]) * v->room[1] + o1 * w->stride[1]) * v->room[2] * v->pitch;
 }
 
+/* The sums of a tile's m rows, panels p0 to p1 of group g, to the result from `at` on. */
+static void finish_tile(const qconv_job *j, const born_qtile *t, int64_t g, int64_t p0, int64_t at)
+{
+    const born_qconv *v = j->v;
+
+    for (int r = 0; r < t->m; r++) {
+        int32_t window = j->zeros ? window_sum(v, t->a[r]) : 0;
+        for (int64_t p = p0; p < p0 + t->np; p++) {
+            int64_t left = v->mg - p * BORN_QPANEL, n = left < BORN_QPANEL ? left : BORN_QPANEL;
+            finish(j, t->c[r] + (p - p0) * BORN_QPANEL, (g * v->panels + p) * BORN_QPANEL, g * v->mg + p * BORN_QPANEL,
+                   n, at + r * v->ys[2], window);
+        }
+    }
+}
+
 static void run_rows(void *ctx, int64_t begin, int64_t end)
 {
     const qconv_job *j = ctx;
@@ -179,14 +194,7 @@ static void run_rows(void *ctx, int64_t begin, int64_t end)
                 BORN_K(qtile_q8)(&t);
             else
                 tile_long(j, &t, (p1 - p0) * BORN_QPANEL);
-            for (int r = 0; r < t.m; r++) {
-                int32_t window = j->zeros ? window_sum(v, t.a[r]) : 0;
-                for (int64_t p = p0; p < p1; p++) {
-                    int64_t left = v->mg - p * BORN_QPANEL, n = left < BORN_QPANEL ? left : BORN_QPANEL;
-                    finish(j, sums[r] + (p - p0) * BORN_QPANEL, (g * v->panels + p) * BORN_QPANEL,
-                           g * v->mg + p * BORN_QPANEL, n, at + (o + r) * v->ys[2], window);
-                }
-            }
+            finish_tile(j, &t, g, p0, at + o * v->ys[2]);
         }
     }
 }

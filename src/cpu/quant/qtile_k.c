@@ -162,6 +162,11 @@ void BORN_K(qstore_q8)(const born_qfinish *f, const int32_t *sum, const float *s
     v = v_sel(v_isnan(v), v_zero(), v); /* then as born__round_even */
     v = v_minr(v_maxr(v, v_set(-2097152.0f)), v_set(2097152.0f));
     v = v_sub(v_add(v, v_set(12582912.0f)), v_set(12582912.0f));
-    w_store(t, w_max(w_min(w_add(w_from_v(v), w_set(f->zero)), w_set(f->hi)), w_set(f->lo)));
+    w16 y = w_max(w_min(w_add(w_from_v(v), w_set(f->zero)), w_set(f->hi)), w_set(f->lo));
+    if (n == 16 && step == 1) {
+        w_store_low8(to, y);
+        return;
+    }
+    w_store(t, y);
     for (int64_t i = 0; i < n; i++) to[i * step] = (uint8_t)t[i];
 }

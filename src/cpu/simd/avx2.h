@@ -184,6 +184,16 @@ BORN_INLINE v16 v_of_bits(w16 a)
 {
     return (v16){ _mm256_castsi256_ps(a.l), _mm256_castsi256_ps(a.h) };
 }
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    return (v16){ _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)),
+                  _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p + 8))) };
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(a.l, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(void *)(p + 8), _mm256_cvtps_ph(a.h, _MM_FROUND_TO_NEAREST_INT));
+}
 BORN_INLINE v16 v_from_w(w16 a)
 {
     return (v16){ _mm256_cvtepi32_ps(a.l), _mm256_cvtepi32_ps(a.h) };
@@ -221,6 +231,14 @@ BORN_INLINE w16 w_load_i8(const int8_t *p)
 {
     __m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
     return (w16){ _mm256_cvtepi8_epi32(b), _mm256_cvtepi8_epi32(_mm_srli_si128(b, 8)) };
+}
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    __m256i low = _mm256_set1_epi32(0xff);
+    __m256i w = _mm256_packus_epi32(_mm256_and_si256(a.l, low), _mm256_and_si256(a.h, low));
+    w = _mm256_permute4x64_epi64(w, 0xd8);
+    _mm_storeu_si128((__m128i *)(void *)p,
+                     _mm_packus_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
 }
 BORN_INLINE w16 w_set(int32_t x)
 {

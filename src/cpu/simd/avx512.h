@@ -172,6 +172,14 @@ BORN_INLINE v16 v_of_bits(w16 a)
 {
     return _mm512_castsi512_ps(a);
 }
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
+}
 BORN_INLINE v16 v_from_w(w16 a)
 {
     return _mm512_cvtepi32_ps(a);
@@ -203,6 +211,10 @@ BORN_INLINE w16 w_load_u8(const uint8_t *p)
 BORN_INLINE w16 w_load_i8(const int8_t *p)
 {
     return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(a));
 }
 BORN_INLINE w16 w_set(int32_t x)
 {

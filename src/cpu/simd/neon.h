@@ -145,6 +145,16 @@ BORN__OP1(w16, v_bits, v16, vreinterpretq_s32_f32)
 BORN__OP1(v16, v_of_bits, w16, vreinterpretq_f32_s32)
 BORN__OP1(v16, v_from_w, w16, vcvtq_f32_s32)
 BORN__OP1(w16, w_from_v, v16, vcvtq_s32_f32)
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    v16 v;
+    for (int i = 0; i < 4; i++) v.r[i] = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i)));
+    return v;
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    for (int i = 0; i < 4; i++) vst1_u16(p + 4 * i, vreinterpret_u16_f16(vcvt_f16_f32(a.r[i])));
+}
 BORN_INLINE w16 w_load(const int32_t *p)
 {
     return (w16){ { vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12) } };
@@ -179,6 +189,12 @@ BORN_INLINE w16 w_load_u8(const uint8_t *p)
     uint8x16_t b = vld1q_u8(p);
     int16x8_t l = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(b))), h = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(b)));
     return (w16){ { vmovl_s16(vget_low_s16(l)), vmovl_high_s16(l), vmovl_s16(vget_low_s16(h)), vmovl_high_s16(h) } };
+}
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    int16x8_t l = vcombine_s16(vmovn_s32(a.r[0]), vmovn_s32(a.r[1]));
+    int16x8_t h = vcombine_s16(vmovn_s32(a.r[2]), vmovn_s32(a.r[3]));
+    vst1q_u8(p, vreinterpretq_u8_s8(vcombine_s8(vmovn_s16(l), vmovn_s16(h))));
 }
 BORN_INLINE w16 w_set(int32_t x)
 {

@@ -1,7 +1,9 @@
-/* simd.h in plain C: sixteen floats. fmaf is exact on every machine (a call where the CPU has no such instruction). */
+/* simd.h in plain C: sixteen floats. born__fmaf is exact on every machine. */
 #ifndef BORN_CPU_SIMD_SCALAR_H
 #define BORN_CPU_SIMD_SCALAR_H
-#include <math.h>
+#include "base/fma.h"
+
+#include "tensor/view.h"
 
 typedef struct v16 {
     float r[16];
@@ -109,7 +111,7 @@ BORN_INLINE m16 v_isnan(v16 a)
 }
 BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
-    LANES c.r[i_] = fmaf(a.r[i_], b.r[i_], c.r[i_]);
+    LANES c.r[i_] = born__fmaf(a.r[i_], b.r[i_], c.r[i_]);
     return c;
 }
 BORN_INLINE v16 v_sel(m16 m, v16 a, v16 b)
@@ -165,6 +167,16 @@ BORN_INLINE v16 v_of_bits(w16 a)
     memcpy(v.r, a.r, sizeof v.r);
     return v;
 }
+BORN_INLINE v16 v_load_f16(const uint16_t *p)
+{
+    v16 v;
+    LANES v.r[i_] = born__f16_to_f32(p[i_]);
+    return v;
+}
+BORN_INLINE void v_store_f16(uint16_t *p, v16 a)
+{
+    LANES p[i_] = born__f32_to_f16(a.r[i_]);
+}
 BORN_INLINE v16 v_from_w(w16 a)
 {
     v16 v;
@@ -208,6 +220,10 @@ BORN_INLINE w16 w_load_i8(const int8_t *p)
     w16 w;
     LANES w.r[i_] = p[i_];
     return w;
+}
+BORN_INLINE void w_store_low8(uint8_t *p, w16 a)
+{
+    LANES p[i_] = (uint8_t)a.r[i_];
 }
 BORN_INLINE w16 w_set(int32_t x)
 {

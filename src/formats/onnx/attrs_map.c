@@ -79,6 +79,12 @@ static bool set_int(const born_attr_field *field, int64_t v, char *at)
     return true;
 }
 
+/* A list fits a field of its kind; an empty one comes without a type. */
+static bool is_list(const pb_attr *a, int type, int64_t count)
+{
+    return a->type == type || (a->type == PB_ATTR_NONE && !count);
+}
+
 static born_status set_field(map_frame *f, const born_attr_field *field, const pb_attr *a, char *at, bool *good,
                              bool *known)
 {
@@ -108,11 +114,11 @@ static born_status set_field(map_frame *f, const born_attr_field *field, const p
         break;
     }
     case BORN_ATTR_INTS:
-        *good = a->type == PB_ATTR_INTS || (a->type == PB_ATTR_NONE && !a->ints.count);
+        *good = is_list(a, PB_ATTR_INTS, a->ints.count);
         memcpy(at, &a->ints, sizeof a->ints);
         break;
     case BORN_ATTR_FLOATS:
-        *good = a->type == PB_ATTR_FLOATS || (a->type == PB_ATTR_NONE && !a->floats.count);
+        *good = is_list(a, PB_ATTR_FLOATS, a->floats.count);
         memcpy(at, &a->floats, sizeof a->floats);
         break;
     case BORN_ATTR_STRING:
@@ -120,7 +126,7 @@ static born_status set_field(map_frame *f, const born_attr_field *field, const p
         memcpy(at, &a->s, sizeof a->s);
         break;
     case BORN_ATTR_STRINGS:
-        *good = a->type == PB_ATTR_STRINGS || (a->type == PB_ATTR_NONE && !a->strings.count);
+        *good = is_list(a, PB_ATTR_STRINGS, a->strings.count);
         memcpy(at, &a->strings, sizeof a->strings);
         break;
     case BORN_ATTR_TENSOR: {

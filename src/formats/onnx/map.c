@@ -70,24 +70,28 @@ static born_status hint_rank(map_frame *f, born_vid v, int rank)
 
 /* --- constants --- */
 
-enum { BIG_CONST = 1 << 16 };   /* from here on a copied weight is a block of its own, which passes may release */
+/* From here on a weight that is not aligned in the file stays there until somebody needs it otherwise than packed, and
+   one that is decoded is a block of its own. */
+enum { BIG_CONST = 1 << 16 };
 
 static born_status const_data(map_frame *f, const pb_tensor *t, const pb_data *d, const born_array *a, bool *own,
-                              const void **out)
+                              bool *loose, const void **out)
 {
     map_ctx *x = f->x;
+    bool floats = born__dtype_info(a->dtype)->cls == 'F';
     void *p;
 
-    *own = false;
+    *own = *loose = false;
     *out = NULL;
     if (!a->bytes) return BORN_OK;
-    if (d->in_place) {
+    *loose = !d->in_place && d->raw.p && floats && a->bytes >= BIG_CONST;
+    if (d->in_place || *loose) {
         *out = d->raw.p;
         return BORN_OK;
     }
     BORN_FAIL_IF(a->bytes > x->budget, x->err, BORN_NOMEM, "onnx: the model's constants need more memory than allowed");
     x->budget -= a->bytes;
-    *own = a->bytes >= BIG_CONST && born__dtype_info(a->dtype)->cls == 'F';
+    *own = a->bytes >= BIG_CONST && floats;
     p = *own ? born__alloc(a->bytes) : born__arena_alloc(&f->g->arena, a->bytes);
     BORN_FAIL_IF(!p, x->err, BORN_NOMEM, "onnx: out of memory");
     *out = p;
@@ -101,7 +105,7 @@ born_status born__map_const(map_frame *f, const pb_tensor *t, born_str name, bor
     map_ctx *x = f->x;
     born_array a;
     pb_data d;
-    bool own;
+    bool own, loose;
     const void *data;
 
     if (!born__onnx_dtype(t->type)) {
@@ -110,10 +114,11 @@ born_status born__map_const(map_frame *f, const pb_tensor *t, born_str name, bor
         return born__graph_value(f->g, name.p, name.n, out, x->err);
     }
     BORN_TRY(born__pb_tensor_open(t, x->files, &a, &d, x->err));
-    BORN_TRY(const_data(f, t, &d, &a, &own, &data));
+    BORN_TRY(const_data(f, t, &d, &a, &own, &loose, &data));
     born_status st =
         born__graph_const(f->g, name.p, name.n, a.dtype, a.shape.dim, a.shape.rank, data, own, out, x->err);
     if (st && own) born__free((void *)(uintptr_t)data);
+    if (!st) f->g->value[*out].loose = loose;
     return st;
 }
 

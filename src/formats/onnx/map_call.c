@@ -126,6 +126,19 @@ born_status born__map_identity(map_frame *f, born_vid in, born_vid out)
 
 /* --- rows --- */
 
+/* The dtype that a letter of a signature stands for, T and U as bound by the operands. */
+static born_dtype letter_dtype(char letter, born_dtype t, born_dtype u)
+{
+    switch (letter) {
+    case 'T': return t;
+    case 'U': return u;
+    case 'B': return BORN_BOOL;
+    case 'L': return BORN_I64;
+    case 'F': return BORN_F32;
+    default: return BORN_DTYPE_NONE;
+    }
+}
+
 /* What the signature says about the results' dtypes, as far as the operands' are known: a hint for rewrites. */
 static void hint_dtypes(map_frame *f, const born_op *op, const map_call *c, int in_count)
 {
@@ -142,9 +155,7 @@ static void hint_dtypes(map_frame *f, const born_op *op, const map_call *c, int 
     s = strchr(op->sig, '>');
     s = s ? s + 1 : "";
     for (int i = 0; i < c->out_count && *s; i++) {
-        born_dtype dt = *s == 'T' ? t : *s == 'U' ? u : *s == 'B' ? BORN_BOOL : *s == 'L' ? BORN_I64
-                        : *s == 'F' ? BORN_F32 : BORN_DTYPE_NONE;
-        if (c->out[i] >= 0 && !value[c->out[i]].dtype) value[c->out[i]].dtype = dt;
+        if (c->out[i] >= 0 && !value[c->out[i]].dtype) value[c->out[i]].dtype = letter_dtype(*s, t, u);
         if (s[1] != '*') s++;
     }
 }

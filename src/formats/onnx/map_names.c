@@ -79,6 +79,7 @@ static born_status capture(map_frame *f, born_str name, const born_graph *from, 
     if (v.constant) {
         BORN_TRY(born__graph_const(f->g, name.p, name.n, v.dtype, v.dim, v.rank, v.data, false, out, x->err));
         f->g->value[*out].splat = v.splat;
+        f->g->value[*out].loose = v.loose;
         return born__map_bind(f, name, *out, x->err);
     }
     BORN_FAIL_IF(!born__grow((void **)&f->capture, &f->capture_cap, f->capture_count + 1, sizeof *f->capture), x->err,

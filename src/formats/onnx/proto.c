@@ -157,36 +157,48 @@ static born_status parse_tensor_type(const parser *x, pb_slice s, pb_value_info 
     return c.bad ? malformed(x, "a tensor type") : BORN_OK;
 }
 
+/* The kind that a type's field says it is, and the message inside; false where the bytes are malformed. */
+static bool type_kind(pb_slice s, pb_kind *kind, pb_slice *inner)
+{
+    static const uint8_t kinds[] = { [1] = PB_KIND_TENSOR, [4] = PB_KIND_SEQUENCE, [5] = PB_KIND_MAP,
+                                     [8] = PB_KIND_SPARSE, [9] = PB_KIND_OPTIONAL };
+    pb_cursor c = pb_open(s);
+    pb_field f;
+
+    *kind = PB_KIND_NONE;
+    *inner = (pb_slice){ NULL, 0 };
+    while (born__pb_next(&c, &f)) {
+        if (f.type != PB_BYTES || f.id >= sizeof kinds || kinds[f.id] == PB_KIND_NONE) continue;
+        *kind = (pb_kind)kinds[f.id];
+        *inner = f.bytes;
+    }
+    return !c.bad;
+}
+
+/* The type that a sequence or optional is of: its last field 1; false where the bytes are malformed. */
+static bool element_type(pb_slice s, pb_slice *inner)
+{
+    pb_cursor c = pb_open(s);
+    pb_field f;
+
+    *inner = (pb_slice){ NULL, 0 };
+    while (born__pb_next(&c, &f))
+        if (f.id == 1 && f.type == PB_BYTES) *inner = f.bytes;
+    return !c.bad;
+}
+
 /* Sequences and optionals of anything: the outermost kind is kept, and the tensor type inside. */
 static born_status parse_type(const parser *x, pb_slice s, pb_value_info *v)
 {
     for (int depth = 0; depth < 8; depth++) {
-        pb_cursor c = pb_open(s);
-        pb_field f;
-        pb_slice inner = { NULL, 0 };
-        pb_kind kind = PB_KIND_NONE;
+        pb_slice inner;
+        pb_kind kind;
 
-        while (born__pb_next(&c, &f)) {
-            if (f.type != PB_BYTES) continue;
-            pb_kind k = f.id == 1   ? PB_KIND_TENSOR
-                        : f.id == 4 ? PB_KIND_SEQUENCE
-                        : f.id == 5 ? PB_KIND_MAP
-                        : f.id == 8 ? PB_KIND_SPARSE
-                        : f.id == 9 ? PB_KIND_OPTIONAL
-                                    : PB_KIND_NONE;
-            if (k == PB_KIND_NONE) continue;
-            kind = k;
-            inner = f.bytes;
-        }
-        if (c.bad) return malformed(x, "a type");
+        if (!type_kind(s, &kind, &inner)) return malformed(x, "a type");
         if (depth == 0) v->kind = kind;
         if (kind == PB_KIND_TENSOR) return parse_tensor_type(x, inner, v);
         if (kind != PB_KIND_SEQUENCE && kind != PB_KIND_OPTIONAL) return BORN_OK;
-        c = pb_open(inner);
-        s = (pb_slice){ NULL, 0 };
-        while (born__pb_next(&c, &f))
-            if (f.id == 1 && f.type == PB_BYTES) s = f.bytes;
-        if (c.bad) return malformed(x, "a type");
+        if (!element_type(inner, &s)) return malformed(x, "a type");
     }
     return born__fail(x->err, BORN_FORMAT, "onnx: types nest too deep");
 }
@@ -303,6 +315,24 @@ static born_status parse_strings(parser *x, pb_slice s, uint32_t id, born_str **
     return BORN_OK;
 }
 
+/* One field of numbers, packed or single, from place *at of its list on: varints to iv, fixed ones to fv. False where
+   it is malformed or holds more than the list has room for. */
+static bool take_numbers(const pb_field *f, int type, int64_t *iv, float *fv, size_t *at, size_t most)
+{
+    pb_cursor run = pb_open(f->bytes);
+    uint64_t v;
+    bool first = true;
+
+    while (next_number(&run, f, type, &first, &v)) {
+        if (*at == most) return false;
+        if (type == PB_VARINT)
+            iv[(*at)++] = to_i64(v);
+        else
+            fv[(*at)++] = to_f32(v);
+    }
+    return !run.bad;
+}
+
 /* The repeated numbers of an attribute: ints (id 8, varints) or floats (id 7). */
 static born_status parse_numbers(parser *x, pb_slice s, pb_attr *a)
 {
@@ -322,21 +352,11 @@ static born_status parse_numbers(parser *x, pb_slice s, pb_attr *a)
     BORN_TRY(take(x, floats, sizeof *fv, &fv));
     size_t i = 0, k = 0;
     c = pb_open(s);
-    while (born__pb_next(&c, &f)) {
-        if (f.id != 8 && f.id != 7) continue;
-        pb_cursor run = pb_open(f.bytes);
-        uint64_t v;
-        bool first = true;
-        int type = f.id == 8 ? PB_VARINT : PB_FIXED32;
-        while (next_number(&run, &f, type, &first, &v)) {
-            if (f.id == 8 ? i == ints : k == floats) return malformed(x, "an attribute's list of numbers");
-            if (f.id == 8)
-                iv[i++] = to_i64(v);
-            else
-                fv[k++] = to_f32(v);
-        }
-        if (run.bad) return malformed(x, "an attribute's list of numbers");
+    while (born__pb_next(&c, &f) && !bad) {
+        if (f.id == 8) bad = !take_numbers(&f, PB_VARINT, iv, NULL, &i, ints);
+        if (f.id == 7) bad = !take_numbers(&f, PB_FIXED32, NULL, fv, &k, floats);
     }
+    if (bad) return malformed(x, "an attribute's list of numbers");
     a->ints = (born_ints){ iv, (int64_t)i };
     a->floats = (born_floats){ fv, (int64_t)k };
     return BORN_OK;
@@ -352,6 +372,24 @@ static int implied_type(uint32_t field)
     return field < sizeof type ? type[field] : PB_ATTR_NONE;
 }
 
+/* A field of an attribute that holds bytes: a text, a tensor or a graph. */
+static born_status attr_bytes(parser *x, const pb_field *f, int depth, pb_attr *a)
+{
+    switch (f->id) {
+    case 1: a->name = to_str(f->bytes); break;
+    case 21: a->ref = to_str(f->bytes); break;
+    case 4: a->s = to_str(f->bytes); break;
+    case 5:
+        if (!a->t) BORN_TRY(take(x, 1, sizeof *a->t, &a->t));
+        return born__pb_parse_tensor(f->bytes, a->t, x->err);
+    case 6:
+        BORN_FAIL_IF(a->g, x->err, BORN_FORMAT, "onnx: an attribute holds two graphs");
+        return push_graph(x, f->bytes, depth + 1, &a->g);
+    default: break;
+    }
+    return BORN_OK;
+}
+
 static born_status parse_attr(parser *x, pb_slice s, int depth, pb_attr *a)
 {
     pb_cursor c = pb_open(s);
@@ -365,18 +403,7 @@ static born_status parse_attr(parser *x, pb_slice s, int depth, pb_attr *a)
         if (f.id == 20 && f.type == PB_VARINT) a->type = f.number <= PB_ATTR_TYPES ? (int)f.number : PB_ATTR_TYPES;
         if (f.id == 2 && f.type == PB_FIXED32) a->f = to_f32(f.number);
         if (f.id == 3 && f.type == PB_VARINT) a->i = to_i64(f.number);
-        if (f.type != PB_BYTES) continue;
-        if (f.id == 1) a->name = to_str(f.bytes);
-        if (f.id == 21) a->ref = to_str(f.bytes);
-        if (f.id == 4) a->s = to_str(f.bytes);
-        if (f.id == 5) {
-            if (!a->t) BORN_TRY(take(x, 1, sizeof *a->t, &a->t));
-            BORN_TRY(born__pb_parse_tensor(f.bytes, a->t, x->err));
-        }
-        if (f.id == 6) {
-            BORN_FAIL_IF(a->g, x->err, BORN_FORMAT, "onnx: an attribute holds two graphs");
-            BORN_TRY(push_graph(x, f.bytes, depth + 1, &a->g));
-        }
+        if (f.type == PB_BYTES) BORN_TRY(attr_bytes(x, &f, depth, a));
     }
     if (c.bad) return malformed(x, "an attribute");
     if (!a->type) a->type = implied_type(seen);

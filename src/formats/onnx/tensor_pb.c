@@ -138,6 +138,18 @@ static void store_number(born_dtype t, void *p, uint64_t v)
     }
 }
 
+/* The next number of a packed run; false at its end. */
+static bool next_packed(pb_cursor *run, int wire, uint64_t *v)
+{
+    size_t step = wire == PB_FIXED64 ? 8 : 4;
+
+    if (wire == PB_VARINT) return born__pb_varint(run, v);
+    if ((size_t)(run->end - run->p) < step) return false;
+    *v = step == 8 ? born__pb_load64(run->p) : born__pb_load32(run->p);
+    run->p += step;
+    return true;
+}
+
 /* Elements from a number field, one by one; never more than the array holds, whatever the bytes say by now. */
 static born_status decode_numbers(const pb_tensor *t, const born_array *a, char *dst, born_error *err)
 {
@@ -155,18 +167,8 @@ static born_status decode_numbers(const pb_tensor *t, const born_array *a, char 
             continue;
         }
         pb_cursor run = pb_open(f.bytes);
-        size_t step = wire == PB_FIXED64 ? 8 : 4;
-        for (; left; left--, dst += size) {
-            uint64_t v;
-            if (wire == PB_VARINT) {
-                if (!born__pb_varint(&run, &v)) break;
-            } else {
-                if ((size_t)(run.end - run.p) < step) break;
-                v = step == 8 ? born__pb_load64(run.p) : born__pb_load32(run.p);
-                run.p += step;
-            }
-            store_number(a->dtype, dst, v);
-        }
+        uint64_t v;
+        for (; left && next_packed(&run, wire, &v); left--, dst += size) store_number(a->dtype, dst, v);
         if (run.bad) break;
     }
     BORN_FAIL_IF(left, err, BORN_FORMAT, "a tensor's numbers are malformed");

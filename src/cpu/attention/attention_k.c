@@ -1,0 +1,376 @@
+/* The attention engine of ops/attention.h on register tiles. An item is up to 32 query rows that share a key head: heads
+   of a group, then their queries. Keys of a unit are turned into panels of 16 in the first cache, scores come from the
+   tile of the matrix products (chains over D), weights times values from the same tile with the weights as rows.
+   Masked keys take no part in those chains, as in the reference: rows of a tile first go over the keys that all of
+   them see, and each over its own before and behind. */
+#include "cpu/simd/lanes.h"
+
+#include <stddef.h>
+
+#include "cpu/attention/attention.h"
+#include "cpu/gemm/tile.h"
+
+/* Keeps the code of rare or long steps in one place: copies of them would not fit the first cache. */
+#define APART __attribute__((noinline))
+
+enum { ROWS = 32, UNIT = BORN_ATTN_UNIT, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
+
+typedef struct item {
+    const born_attn *a;
+    int64_t b, kh, count;
+    born_attn_row row[ROWS];
+    float score[ROWS][UNIT];            /* then weights */
+    float product[ROWS][WIDEST];
+    float panel[BORN_TILE_N * WIDEST * 16]; /* each D * 16 numbers */
+    float tail[UNIT][16];               /* the last columns of values where they are not 16 */
+    uint64_t on[ROWS][WORDS];           /* keys of the unit that the row sees */
+    float top[ROWS], sum[ROWS];         /* of this unit */
+    int seen[ROWS], seen_count;         /* rows that see a key of the unit */
+} item;
+
+static const char *key_at(const item *t, const born_attn_side *now, const born_attn_side *past, int64_t j)
+{
+    return j < t->a->past ? born__attn_at(past, t->b, t->kh, j) : born__attn_at(now, t->b, t->kh, j - t->a->past);
+}
+
+/* 16 keys from j on as a panel: number d of key i at to[16 * d + i]. */
+static APART void turn_keys(const item *t, int64_t j, float *to)
+{
+    const born_attn *a = t->a;
+    const float *k[16];
+    const int64_t ahead = 32 * a->k.t; /* the panel after the next: keys are far apart for a prefetcher */
+
+    for (int i = 0; i < 16; i++) { /* behind the last key: any key */
+        int64_t at = j + i < a->T ? j + i : a->T - 1;
+        k[i] = (const float *)(const void *)key_at(t, &a->k, &a->past_k, at);
+    }
+    for (int64_t d = 0; d < a->D; d += 16) {
+        v16 r[16];
+        int64_t n = a->D - d < 16 ? a->D - d : 16;
+        for (int i = 0; i < 16; i++) {
+            r[i] = n == 16 ? v_load(k[i] + d) : v_load_n(k[i] + d, n);
+            __builtin_prefetch((const void *)((uintptr_t)(k[i] + d) + (uintptr_t)ahead));
+        }
+        v_transpose(r);
+        for (int i = 0; i < n; i++) v_store(to + (d + i) * 16, r[i]);
+    }
+}
+
+/* Raw scores of panels [from, to) of the unit at `base`, all rows. */
+static void score_panels(item *t, int64_t base, int from, int to)
+{
+    const born_attn *a = t->a;
+    const born_run run = { 0, 0, a->D };
+    const int64_t size = a->D * 16;
+
+    for (int p = from; p < to; p += BORN_TILE_N) {
+        int n = to - p < BORN_TILE_N ? to - p : BORN_TILE_N;
+        for (int i = 0; i < n; i++) turn_keys(t, base + (p + i) * 16, t->panel + i * size);
+        for (int64_t r0 = 0; r0 < t->count; r0 += BORN_TILE_M) {
+            born_tile tile = { .b_panel = size, .b_step = 16, .run = &run, .run_count = 1 };
+            tile.m = (int)(t->count - r0 < BORN_TILE_M ? t->count - r0 : BORN_TILE_M);
+            for (int r = 0; r < tile.m; r++) {
+                const born_attn_row *row = &t->row[r0 + r];
+                tile.a[r] = (const float *)(const void *)born__attn_at(&a->q, row->b, row->h, row->i);
+                tile.c[r] = t->score[r0 + r] + p * 16;
+            }
+            for (int at = 0; at < n;) {
+                int wide = BORN_K(tilewidth_f32)(tile.m);
+                tile.np = n - at < wide ? n - at : wide;
+                tile.b = t->panel + at * size;
+                BORN_K(tile_f32)(&tile);
+                at += tile.np;
+                for (int r = 0; r < tile.m; r++) tile.c[r] += tile.np * 16;
+            }
+        }
+    }
+}
+
+/* 16 numbers of a mask row from key j on, n of them there. */
+static APART v16 mask_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
+{
+    const char *p = born__attn_at(s, r->b, r->h, r->i) + j * s->d;
+    float t[16] = { 0 };
+
+    if (s->d == 4) return v_load_n((const float *)(const void *)p, n);
+    for (int64_t i = 0; i < n; i++) memcpy(&t[i], p + i * s->d, sizeof t[i]);
+    return v_load(t);
+}
+
+static APART m16 allowed_at(const born_attn_side *s, const born_attn_row *r, int64_t j, int64_t n)
+{
+    const uint8_t *p = (const uint8_t *)born__attn_at(s, r->b, r->h, r->i) + j * s->d;
+    uint8_t t[16] = { 0 };
+
+    if (s->d == 1) return m_load(p, n);
+    for (int64_t i = 0; i < n; i++) t[i] = p[i * s->d];
+    return m_load(t, 16);
+}
+
+/* Adds `fill` to those of 16 scores whose keys are to be filled. */
+static APART v16 filled(const born_attn_row *r, v16 s, int64_t j, int64_t n)
+{
+    const born_attn *a = r->a;
+    float t[16];
+
+    v_store(t, s);
+    for (int64_t i = 0; i < n; i++) {
+        bool fill = j + i < r->fill_lo || j + i >= r->fill_hi;
+        if (a->keep.p)
+            fill |= *(const int32_t *)(const void *)(born__attn_at(&a->keep, r->b, r->h, r->i) +
+                                                     (j + i) * a->keep.d) <= 0;
+        if (fill) t[i] += a->fill;
+    }
+    return v_load(t);
+}
+
+/* The masked scores of keys [j, j + n), -inf where masked; *on: which are not. */
+static v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
+{
+    const born_attn *a = r->a;
+    const v16 none = v_set(-INFINITY);
+    int64_t last = r->hi - j < n ? r->hi - j : n, first = r->lo > j ? r->lo - j : 0;
+    m16 m = m_and(m_first(last < 0 ? 0 : last), m_not(m_first(first > 16 ? 16 : first)));
+
+    s = v_mul(s, v_set(a->scale));
+    if (a->softcap > 0) s = v_mul(tanh_v16(v_div(s, v_set(a->softcap))), v_set(a->softcap));
+    if (a->allow.p) m = m_and(m, allowed_at(&a->allow, r, j, last < 0 ? 0 : last));
+    if (a->add.p) {
+        v16 add = mask_at(&a->add, r, j, last < 0 ? 0 : last);
+        m = m_and(m, v_ne(add, none));
+        s = v_add(s, add);
+    }
+    if (a->add2.p) {
+        v16 add = mask_at(&a->add2, r, j, n);
+        m = m_and(m, v_ne(add, none));
+        s = v_add(s, add);
+    }
+    if (a->keep.p || a->starts || a->ends) s = filled(r, s, j, n);
+    *on = m_and(m, v_ne(s, none));
+    return v_sel(*on, s, none);
+}
+
+/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. */
+static bool weigh(item *t, int r, int64_t base, int from, int to)
+{
+    const born_attn_row *row = &t->row[r];
+    float *p = t->score[r];
+    v16 top = v_set(-INFINITY), lane[4];
+    uint64_t *on = t->on[r], some = 0;
+
+    memset(on, 0, sizeof t->on[r]);
+    for (int i = from; i < to; i++) {
+        int64_t j = base + i * 16, n = t->a->T - j < 16 ? t->a->T - j : 16;
+        m16 m;
+        v16 s = masked(row, v_load(p + i * 16), j, n, &m);
+        v_store(p + i * 16, s);
+        on[i / 4] |= (uint64_t)m_bits(m) << i % 4 * 16;
+        top = v_maxr(s, top);
+    }
+    for (int w = 0; w < WORDS; w++) some |= on[w];
+    if (!some) return false;
+    float best[16];
+    v_store(best, top);
+    for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
+    t->top[r] = best[0];
+    for (int i = 0; i < PANELS; i++) {
+        uint32_t bits = (uint32_t)(on[i / 4] >> i % 4 * 16) & 0xffffu;
+        v16 e = v_zero();
+        if (bits) {
+            v16 s = v_load(p + i * 16);
+            e = v_sel(v_ne(s, v_set(-INFINITY)), exp_v16(v_sub(s, v_set(best[0]))), e);
+        }
+        v_store(p + i * 16, e);
+        lane[i % 4] = i < 4 ? e : v_add(lane[i % 4], e);
+    }
+    t->sum[r] = v_sum(v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])));
+    return true;
+}
+
+/* ---- weights times values -------------------------------------------------------------------------------------- */
+
+/* Goes on with the chains of rows who[0..m) over keys [from, to) of the unit; first: from +0. */
+static APART void multiply(item *t, const int *who, int m, int64_t base, int64_t from, int64_t to, bool first)
+{
+    const born_attn *a = t->a;
+    int64_t whole = a->Dv / 16, cut = a->past - base;
+
+    if (from < cut && cut < to) { /* values of two places */
+        multiply(t, who, m, base, from, cut, first);
+        multiply(t, who, m, base, cut, to, false);
+        return;
+    }
+    const born_attn_side *s = base + from < a->past ? &a->past_v : &a->v;
+    const born_run run = { from, 0, to - from };
+    born_tile tile = { .b_panel = 16, .run = &run, .run_count = 1, .m = m, .chain = !first };
+    int wide = BORN_K(tilewidth_f32)(m);
+    for (int r = 0; r < m; r++) tile.a[r] = t->score[who[r]];
+    for (int64_t c = 0; c < whole; c += tile.np) {
+        tile.np = (int)(whole - c < wide ? whole - c : wide);
+        tile.b = (const float *)(const void *)key_at(t, &a->v, &a->past_v, base + from) + c * 16;
+        tile.b_step = s->t / 4;
+        for (int r = 0; r < m; r++) tile.c[r] = t->product[who[r]] + c * 16;
+        BORN_K(tile_f32)(&tile);
+    }
+    if (a->Dv % 16 == 0) return;
+    tile.np = 1;
+    tile.b = t->tail[from];
+    tile.b_step = 16;
+    for (int r = 0; r < m; r++) tile.c[r] = t->product[who[r]] + whole * 16;
+    BORN_K(tile_f32)(&tile);
+}
+
+/* The first key from `at` on whose bit is `value`, UNIT if there is none. */
+static int64_t find(const uint64_t *on, int64_t at, bool value)
+{
+    for (; at < UNIT; at = (at / 64 + 1) * 64) {
+        uint64_t w = (value ? on[at / 64] : ~on[at / 64]) >> at % 64;
+        if (w) return at + __builtin_ctzll(w);
+    }
+    return UNIT;
+}
+
+/* One row over those of its keys that lie in [from, to). */
+static APART void multiply_own(item *t, int r, int64_t base, int64_t from, int64_t to, bool *first)
+{
+    for (int64_t s = find(t->on[r], from, true); s < to;) {
+        int64_t e = find(t->on[r], s, false);
+        multiply(t, &r, 1, base, s, e < to ? e : to, *first);
+        *first = false;
+        s = find(t->on[r], e, true);
+    }
+}
+
+/* Rows who[0..m): the run of keys that all see together, in one tile; what is before and behind, row by row. */
+static void multiply_rows(item *t, const int *who, int m, int64_t base)
+{
+    int64_t from = 0, to = UNIT;
+    bool first[BORN_TILE_ROWS];
+
+    for (int r = 0; r < m; r++) {
+        int64_t s = find(t->on[who[r]], 0, true);
+        from = s > from ? s : from;
+    }
+    for (int r = 0; r < m; r++) {
+        int64_t e = find(t->on[who[r]], from, false);
+        to = e < to ? e : to;
+    }
+    bool together = m > 1 && to - from >= 16;
+    if (!together) from = to = UNIT;
+    for (int r = 0; r < m; r++) {
+        first[r] = true;
+        multiply_own(t, who[r], base, 0, from, &first[r]);
+    }
+    if (!together) return;
+    bool all = true;
+    for (int r = 0; r < m; r++) all = all && first[r];
+    for (int r = 0; !all && r < m; r++) /* a tile starts all its rows alike */
+        if (first[r]) memset(t->product[who[r]], 0, sizeof t->product[0]);
+    multiply(t, who, m, base, from, to, all);
+    for (int r = 0; r < m; r++) {
+        first[r] = false;
+        multiply_own(t, who[r], base, to, UNIT, &first[r]);
+    }
+}
+
+/* Takes the unit's product into the row's result. */
+static void merge(item *t, int r)
+{
+    const born_attn *a = t->a;
+    born_attn_row *row = &t->row[r];
+    float *y = (float *)(void *)(uintptr_t)born__attn_at(&a->y, row->b, row->h, row->i);
+    float top = t->top[r], m = row->any && row->m > top ? row->m : top;
+    float keep = 0, take = 1, two[16] = { 0 };
+
+    if (row->any) {
+        two[0] = row->m - m;
+        two[1] = top - m;
+        v_store(two, exp_v16(v_load(two)));
+        keep = two[0];
+        take = two[1];
+    }
+    for (int64_t c = 0; c < a->Dv; c += 16) {
+        int64_t n = a->Dv - c < 16 ? a->Dv - c : 16;
+        v16 v = v_load(t->product[r] + c);
+        if (row->any) v = v_add(v_mul(v_load_n(y + c, n), v_set(keep)), v_mul(v, v_set(take)));
+        v_store_n(y + c, v, n);
+    }
+    row->sum = row->any ? row->sum * keep + t->sum[r] * take : t->sum[r];
+    row->m = m;
+    row->any = true;
+}
+
+static void fill_tail(item *t, int64_t base)
+{
+    const born_attn *a = t->a;
+    int64_t whole = a->Dv / 16 * 16, n = a->T - base < UNIT ? a->T - base : UNIT;
+
+    for (int64_t j = 0; a->Dv > whole && j < n; j++) {
+        const float *v = (const float *)(const void *)key_at(t, &a->v, &a->past_v, base + j);
+        v_store(t->tail[j], v_load_n(v + whole, a->Dv - whole));
+    }
+}
+
+static void run_unit(item *t, int64_t base, int64_t lo, int64_t hi)
+{
+    int64_t first = lo > base ? (lo - base) / 16 : 0, last = hi - base < UNIT ? (hi - base + 15) / 16 : PANELS;
+
+    score_panels(t, base, (int)first, (int)last);
+    t->seen_count = 0;
+    for (int r = 0; r < t->count; r++)
+        if (weigh(t, r, base, (int)first, (int)last)) t->seen[t->seen_count++] = r;
+    if (t->seen_count) fill_tail(t, base);
+    for (int r = 0; r < t->seen_count; r += BORN_TILE_M)
+        multiply_rows(t, t->seen + r, t->seen_count - r < BORN_TILE_M ? t->seen_count - r : BORN_TILE_M, base);
+    for (int r = 0; r < t->seen_count; r++) merge(t, t->seen[r]);
+}
+
+static int64_t items_per_head(const born_attn *a)
+{
+    return (a->Hq / a->Hk * a->Tq + ROWS - 1) / ROWS;
+}
+
+static void run_items(void *ctx, int64_t begin, int64_t end)
+{
+    const born_attn *a = ctx;
+    int64_t per = items_per_head(a), rows = a->Hq / a->Hk * a->Tq;
+    item t;
+
+    t.a = a;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t head = i / per, first = i % per * ROWS, lo = INT64_MAX, hi = 0;
+        t.b = head / a->Hk;
+        t.kh = head % a->Hk;
+        t.count = rows - first < ROWS ? rows - first : ROWS;
+        for (int r = 0; r < t.count; r++) { /* heads of a group are neighbours */
+            born__attn_row_start(&t.row[r], a, head * rows + first + r);
+            if (t.row[r].lo >= t.row[r].hi) continue;
+            lo = t.row[r].lo < lo ? t.row[r].lo : lo;
+            hi = t.row[r].hi > hi ? t.row[r].hi : hi;
+        }
+        for (int64_t u = lo / UNIT * UNIT; u < hi; u += UNIT) run_unit(&t, u, lo, hi);
+        for (int r = 0; r < t.count; r++) born__attn_row_end(&t.row[r]);
+    }
+}
+
+static bool dense(const born_attn_side *s)
+{
+    return !s->p || s->d == 4;
+}
+
+static void engine(const born_attn *a, const born_exec *x)
+{
+    bool fits = a->D > 0 && a->D <= WIDEST && a->Dv > 0 && a->Dv <= WIDEST && a->Hk > 0 && a->T > 0 && !a->scores.p;
+
+    if (!fits || !dense(&a->q) || !dense(&a->k) || !dense(&a->v) || !dense(&a->past_k) || !dense(&a->past_v) ||
+        a->y.d != 4) {
+        born__attn_run(a, x);
+        return;
+    }
+    born__exec_for(x, a->B * a->Hk * items_per_head(a), 1, run_items, (void *)(uintptr_t)a);
+}
+
+born_status BORN_K(attention_f32)(born_call *c, const born_exec *x)
+{
+    return born__attn_of(c)(c, x, engine);
+}
