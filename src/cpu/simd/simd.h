@@ -14,7 +14,9 @@
    w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b w_shl
    w_shr (logical)
    w_sar (arithmetic; counts 0..31, constants) w_eq w_gt w_sel w_min w_max
-   v_transpose(r): 16 x 16 in place */
+   v_transpose(r): 16 x 16 in place
+   v_even(a, b): elements 0, 2, .. 30 of the 32 in a and b
+   v_zip_lo(a, b): a0 b0 a1 b1 .. b7, v_zip_hi: a8 b8 .. b15 */
 #ifndef BORN_CPU_SIMD_H
 #define BORN_CPU_SIMD_H
 #include <stdbool.h>
