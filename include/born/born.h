@@ -3,10 +3,14 @@
 #ifndef BORN_BORN_H
 #define BORN_BORN_H
 #include "attrs.h"
+#include "autodiff.h"
 #include "base.h"
 #include "device.h"
+#include "init.h"
+#include "loss.h"
 #include "model.h"
 #include "module.h"
+#include "nn.h"
 #include "op_elementwise.h"
 #include "op_index.h"
 #include "op_linear.h"

@@ -59,8 +59,8 @@ typedef enum born_module_role {
     BORN_SCRATCH,               /* a buffer that is not saved (PyTorch: persistent=False) */
 } born_module_role;
 
-/// Gives the module a tensor named `name`, made from `value` (host data, copied). A float value of another dtype than the
-/// tree's is converted for parameters.
+/// Gives the module a tensor named `name`, made from `value` (host data, copied). A float value of another dtype than
+/// the tree's is converted for parameters.
 BORN_API born_tensor born_module_add(born_module *m, const char *name, born_module_role role, born_array value);
 /// The module's own tensor of that name; {0} where it has none; poison where m is dead.
 BORN_API born_tensor born_module_tensor(const born_module *m, const char *name);
@@ -84,6 +84,46 @@ typedef struct born_module_item {
 /// Shows every tensor below m, parents before children, in the order they were added. fn returns false to stop.
 BORN_API born_status born_module_each(const born_module *m, bool (*fn)(void *user, const born_module_item *item),
                                       void *user);
+/// Overwrites the tensor at `path` below m with host data of its shape; floats are converted to its dtype. INVALID
+/// where there is no such tensor, SHAPE, DTYPE (a float for integers or the other way round).
+BORN_API BORN_CHECK born_status born_module_copy_in(born_module *m, const char *path, born_array value,
+                                                    born_error *err);
+/// Copies the tensor at `path` below m to dst, in C order and its own dtype; `bytes` is exactly its size.
+BORN_API BORN_CHECK born_status born_module_copy_out(const born_module *m, const char *path, void *dst, size_t bytes,
+                                                     born_error *err);
+
+/// A named array, as files of weights hold them.
+typedef struct born_named_array {
+    const char *name;
+    born_array value;
+} born_named_array;
+/// Why a tensor did not load: the module has it and the arrays do not; the other way round; another shape; another
+/// kind of dtype; it could not be written.
+typedef enum born_load_problem {
+    BORN_LOAD_MISSING,
+    BORN_LOAD_UNEXPECTED,
+    BORN_LOAD_SHAPE,
+    BORN_LOAD_DTYPE,
+} born_load_problem;
+typedef struct born_load_desc {
+    bool allow_missing, allow_unexpected;   /* PyTorch's strict=False is both */
+    const char *prefix;                     /* names begin with it ("model."), others are unexpected; NULL: none */
+    /* Told of every problem, allowed ones too, before anything is written. text says the facts. */
+    void (*tell)(void *user, born_load_problem what, const char *name, const char *text);
+    void *user;
+} born_load_desc;
+/// Overwrites the saved tensors below m by name (a shared tensor under any of its names). Either all of it happens or,
+/// with a problem that is not allowed, nothing: MISMATCH, and err counts the missing, unexpected and mis-shaped names
+/// and lists the first of each.
+BORN_API BORN_CHECK born_status born_module_load_arrays_sized(born_module *m, const born_named_array *arrays,
+                                                              int64_t count, const born_load_desc *desc,
+                                                              size_t desc_bytes, born_error *err);
+static inline BORN_CHECK born_status born_module_load_arrays(born_module *m, const born_named_array *arrays,
+                                                             int64_t count, const born_load_desc *desc,
+                                                             born_error *err)
+{
+    return born_module_load_arrays_sized(m, arrays, count, desc, sizeof *desc, err);
+}
 /// Elements of all parameters below m, shared ones once.
 BORN_API int64_t born_module_param_count(const born_module *m);
 
@@ -93,8 +133,8 @@ BORN_API bool born_module_training(const born_module *m);
 /// Freezes (no gradients) or releases all parameters below m.
 BORN_API void born_module_freeze(born_module *m, bool frozen);
 
-/// The i-th child, NULL behind the last; the child of that name, NULL where there is none; a module's own name, its kind's
-/// name, its parent (NULL: a root) and its chain.
+/// The i-th child, NULL behind the last; the child of that name, NULL where there is none; a module's own name, its
+/// kind's name, its parent (NULL: a root) and its chain.
 BORN_API born_module *born_module_child(const born_module *m, int i);
 BORN_API born_module *born_module_get(const born_module *m, const char *name);
 BORN_API const char *born_module_name(const born_module *m);
@@ -104,7 +144,7 @@ BORN_API born_backend *born_module_backend(const born_module *m);
 /// The dtype of the tree's parameters.
 BORN_API born_dtype born_module_dtype(const born_module *m);
 
-/// A fresh key for one random operator: a rank-1 i64 tensor [2] that depends on the root's seed, the steps its state has
+/// A fresh key for one random operator: an i64 tensor [1] that depends on the root's seed, the steps its state has
 /// counted, the module's place and how often it asked in this step. In a recording it is computed from the root's
 /// state, so that every run draws anew.
 BORN_API born_tensor born_module_key(born_module *m);
@@ -118,6 +158,11 @@ BORN_API born_tensor born_forward(born_module *m, born_tensor x, const born_site
 /// constructor.
 BORN_API void born_forward_n(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
                              const born_site *at);
+/// born_forward_n without remembering what m computes inside: born_backward runs m again, with the same random numbers and
+/// without updating buffers a second time. Less memory for more work. m must outlive the backward. Results are poison
+/// where it fails. Equals torch.utils.checkpoint. Chen et al., 2016.
+BORN_API BORN_CHECK born_status born_module_checkpoint(born_module *m, const born_tensor *in, int n_in,
+                                                       born_tensor *out, int n_out);
 
 BORN_C_END
 

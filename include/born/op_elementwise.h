@@ -363,4 +363,10 @@ BORN_OPCAST(cast)
 /// The same bits read as dtype `to` of the same width. No gradient. Equals torch.Tensor.view(dtype), ONNX BitCast.
 BORN_OPCAST(bit_cast)
 #define born_bit_cast(x, to) BORN_SEL_ANY(born_bit_cast, x, to)
+/// Writes y, broadcast, to x's own storage and returns it: every tensor that shares the storage shows it, and a
+/// backward that needs what was there is STATE, naming both. x and y: any dtype, the same. Gradient: y's; x keeps none.
+/// Equals torch.Tensor.copy_.
+BORN_OP2(assign, ALL)
+#define born_assign(x, ...) BORN_SEL_N(ALL, born_assign, x, __VA_ARGS__)
+
 #endif

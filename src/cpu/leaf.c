@@ -295,6 +295,12 @@ static born_status leaf_run(born_backend *self, born_call *c, born_error *err)
     born_fpenv env = born__fpenv_enter();
     born_status s = execute(c, &how, &x);
     born__fpenv_leave(env);
+    bool in_place = c->op->props & BORN_P_EFFECT && c->in_count && c->out_count && c->out[0].buffer &&
+                    c->out[0].buffer == c->in[0].buffer;
+    if (in_place) {
+        c->out[0].buffer->version++;
+        c->out[0].buffer->writer = c->op->name;
+    }
     return s;
 }
 

@@ -22,6 +22,7 @@ static void record_unref(ad_state *st, ad_record *r)
 {
     if (!r || --r->refs) return;
     for (int i = 0; i < r->in_count; i++) born__node_unref(r->in[i]);
+    born__ad_function_unref(r->fn);
     born__block_give(&st->blocks, r, r->bytes);
 }
 
@@ -70,7 +71,7 @@ static ad_record *record_new(ad_state *st, const born_call *c, born_error *err)
 static bool is_float(born_dtype t) { return born__dtype_info(t)->cls == 'F'; }
 
 /* The call has run below; its results' storage is in c->out, their nodes take it when the whole call is done. */
-static born_status record(born_backend *self, const born_frame *f, born_error *err)
+born_status born__ad_record(born_backend *self, const born_frame *f, ad_record **out, born_error *err)
 {
     ad_state *st = self->state;
     const born_call *c = f->call;
@@ -95,6 +96,7 @@ static born_status record(born_backend *self, const born_frame *f, born_error *e
         r->refs++;
         r->version[c->in_count + i] = c->out[i].buffer ? c->out[i].buffer->version : 0;
     }
+    if (out) *out = r;
     return BORN_OK;
 }
 
@@ -103,10 +105,10 @@ static born_status autodiff_run(born_backend *self, born_call *c, born_error *er
     const born_frame *f = self->chain->frame;
     bool needed = false, differentiable = false;
     BORN_TRY(born__backend_run(self->below, c, err));
-    if (!f || f->call != c) return BORN_OK;
+    if (!f || f->call != c || ((const ad_state *)self->state)->paused) return BORN_OK;
     for (int i = 0; i < c->in_count && !needed; i++) needed = born__ad_wanted(born__ad_note(self, f->in[i]));
     for (int i = 0; i < c->out_count && !differentiable; i++) differentiable = is_float(c->out[i].dtype);
-    return needed && differentiable ? record(self, f, err) : BORN_OK;
+    return needed && differentiable ? born__ad_record(self, f, NULL, err) : BORN_OK;
 }
 
 /* Plans hold no tensors, so there is nothing to record: kernels chosen for the plan stay in use. */

@@ -127,6 +127,9 @@ static born_status record_in(born_backend *self, const born_frame *f, born_vid *
     for (int i = 0; i < c->out_count; i++) BORN_TRY(add_value(st, "", &c->out[i], &out[i], err));
     BORN_TRY(born__graph_node(st->graph, c->op, "", 0, c->attrs, in, c->in_count, out, c->out_count, err));
     for (int i = 0; i < c->out_count; i++) BORN_TRY(set_note(self, f->out[i], out[i], true, err));
+    bool in_place = c->op->props & BORN_P_EFFECT && c->in_count && c->out_count && c->out[0].buffer &&
+                    c->out[0].buffer == c->in[0].buffer;
+    if (in_place) return set_note(self, f->in[0], out[0], true, err);   /* what the operand holds from now on */
     return BORN_OK;
 }
 

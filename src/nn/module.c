@@ -1,6 +1,7 @@
 /* Trees of modules: making, naming, tensors, walking. What kinds compute is elsewhere. A tree holds its chain, so
    modules and backends may be closed in any order. Walks use a parent pointer and a child's index, never recursion. */
 #include "nn/module.h"
+#include "nn/nn_help.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static void group_forward(born_module *self, const born_tensor *in, int n_in, bo
 static const born_module_ops group_ops = { .name = "Module", .forward = group_forward };
 /* What a module that found no memory is: no chain knows of it. */
 static born_module dead_module = { .name = (char *)(uintptr_t)"" };
+born_module *born__nn_dead(void) { return &dead_module; }
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
@@ -64,6 +66,8 @@ static void free_one(born_module *m)
         born_drop(&m->slot[i].value);
         born__free(m->slot[i].name);
     }
+    for (size_t i = 0; i < m->derived_count; i++) born__free(m->derived[i].name);
+    born__free(m->derived);
     born__free(m->slot);
     born__free(m->child);
     born__free(m->config);
@@ -145,7 +149,8 @@ static born_status check_name(const born_module *parent, const char *name, born_
 {
     BORN_FAIL_IF(!name[0] || strchr(name, '.'), err, BORN_INVALID, "a child cannot be named '%.60s'", name);
     for (size_t i = 0; i < parent->child_count; i++)
-        BORN_FAIL_IF(!strcmp(parent->child[i]->name, name), err, BORN_INVALID, "there is a child '%.60s' already", name);
+        BORN_FAIL_IF(!strcmp(parent->child[i]->name, name), err, BORN_INVALID, "there is a child '%.60s' already",
+                     name);
     BORN_FAIL_IF(born__module_slot(parent, name), err, BORN_INVALID, "there is a tensor '%.60s' already", name);
     return BORN_OK;
 }
@@ -187,7 +192,7 @@ born_module *born_module_group(born_module *parent, const char *name)
 void *born_module_config(born_module *m) { return m->config; }
 
 /* The module after `at` in a walk below `top`, parents first; NULL: the end. */
-static const born_module *next_module(const born_module *top, const born_module *at)
+const born_module *born__module_next(const born_module *top, const born_module *at)
 {
     if (at->child_count) return at->child[0];
     for (; at != top; at = at->parent) {
@@ -225,6 +230,7 @@ static born_status new_slot(born_module *m, const char *name, born_slot_tensor *
 }
 
 static bool has_autodiff(const born_backend *b) { return born__autodiff_at(b->chain, b->level) != NULL; }
+bool born__module_records(const born_module *m) { return has_autodiff(m->root->backend); }
 
 born_tensor born_module_add(born_module *m, const char *name, born_module_role role, born_array value)
 {
@@ -256,7 +262,19 @@ born_tensor born_module_tensor(const born_module *m, const char *name)
 {
     if (!m || !m->ops) return born__poison(BORN_STATE);
     const born_slot_tensor *slot = born__module_slot(m, name);
-    return slot ? slot->value : (born_tensor){ 0 };
+    if (slot) return slot->value;
+    return m->derived_count ? born__module_derived(m, name) : (born_tensor){ 0 };
+}
+
+char *born__module_remove(born_module *m, const char *name)
+{
+    born_slot_tensor *slot = born__module_slot(m, name);
+    char *own = slot->name;
+
+    born_drop(&slot->value);
+    m->slot_count--;
+    memmove(slot, slot + 1, (size_t)(m->slot + m->slot_count - slot) * sizeof *slot);
+    return own;
 }
 
 born_tensor born_module_find(const born_module *m, const char *path)
@@ -269,23 +287,16 @@ born_tensor born_module_find(const born_module *m, const char *path)
         name[n] = '\0';
         m = born_module_get(m, name);
     }
-    return m && m->ops ? born_module_tensor(m, path) : (born_tensor){ 0 };
+    const born_slot_tensor *slot = m && m->ops ? born__module_slot(m, path) : NULL;
+    return slot ? slot->value : (born_tensor){ 0 };
 }
 
-/* Eager for now: through host memory. */
+/* In place and unrecorded: an update is no part of what gradients go through. */
 static void assign(const born_module *m, born_tensor to, born_tensor value)
 {
-    born_shape s = born_shape_of(to);
-    int64_t n = 1;
-    for (int d = 0; d < s.rank; d++) n *= s.dim[d];
-    size_t bytes = (size_t)born_dtype_bytes(born_dtype_of(to), n);
-    void *p = born__alloc(bytes);
-    if (!p) {
-        born__module_fail(m, BORN_NOMEM, "no memory to update a tensor");
-        return;
-    }
-    if ((born_read)(value, p, bytes) == BORN_OK) (void)!(born_write)(to, p, bytes);
-    born__free(p);
+    bool was = born_grad_mode(m->root->backend, false);
+    (void)(born_assign)(to, value, NULL);
+    (void)born_grad_mode(m->root->backend, was);
 }
 
 void born_module_update(born_module *m, const char *name, born_tensor value)
@@ -296,7 +307,7 @@ void born_module_update(born_module *m, const char *name, born_tensor value)
         if (m) born__module_fail(m, BORN_INVALID, "there is no tensor '%.60s' to update", name);
         return;
     }
-    assign(m, slot->value, value);
+    if (!m->root->again) assign(m, slot->value, value);
 }
 
 void born_module_tie(born_module *m, const char *name, born_module *from, const char *from_name)
@@ -327,7 +338,7 @@ void born_module_tie(born_module *m, const char *name, born_module *from, const 
 /* Was this tensor shown before slot `at` of module `m`? Only ties can repeat one. */
 static bool shown_before(const born_module *top, const born_module *m, const born_slot_tensor *at)
 {
-    for (const born_module *x = top; x; x = next_module(top, x))
+    for (const born_module *x = top; x; x = born__module_next(top, x))
         for (size_t i = 0; i < x->slot_count; i++) {
             if (x == m && &x->slot[i] == at) return false;
             if (x->slot[i].value.w == at->value.w) return true;
@@ -341,7 +352,7 @@ born_status born_module_each(const born_module *m, bool (*fn)(void *user, const 
     char top[256], path[512];
     born__module_path(m, top, sizeof top);
     size_t skip = top[0] ? strlen(top) + 1 : 0;
-    for (const born_module *x = m; x; x = next_module(m, x)) {
+    for (const born_module *x = m; x; x = born__module_next(m, x)) {
         born__module_path(x, path, sizeof path - 130);
         const char *below = strlen(path) >= skip ? path + skip : "";
         for (size_t i = 0; i < x->slot_count; i++) {
@@ -377,7 +388,7 @@ int64_t born_module_param_count(const born_module *m)
 void born_module_train(born_module *m, bool training)
 {
     if (!m || !m->ops) return;
-    for (const born_module *x = m; x; x = next_module(m, x)) ((born_module *)(uintptr_t)x)->training = training;
+    for (const born_module *x = m; x; x = born__module_next(m, x)) ((born_module *)(uintptr_t)x)->training = training;
 }
 
 bool born_module_training(const born_module *m) { return m && m->training; }
@@ -385,7 +396,7 @@ bool born_module_training(const born_module *m) { return m && m->training; }
 void born_module_freeze(born_module *m, bool frozen)
 {
     if (!m || !m->ops) return;
-    for (const born_module *x = m; x; x = next_module(m, x))
+    for (const born_module *x = m; x; x = born__module_next(m, x))
         for (size_t i = 0; i < x->slot_count; i++) {
             born_slot_tensor *s = &x->slot[i];
             if (s->role != BORN_PARAM || s->frozen == frozen) continue;

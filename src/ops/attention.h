@@ -78,4 +78,7 @@ void born__attn_copy(const born_exec *x, const born_attn_side *dst, int64_t at, 
                      int64_t H, int64_t T, int64_t D);
 /* Shape rules: v, of rank <= 4, broadcasts to [B, H, Tq, Tk]; its last dim may also be shorter where `shorter`. */
 bool born__attn_mask_fits(const born_view *v, int64_t B, int64_t H, int64_t Tq, int64_t Tk, bool shorter);
+/* Sizes of the attention row's operands; past is set by who knows it. False where q k v do not fit each other. */
+typedef struct born_attn_dims { int64_t B, Hq, Hk, Tq, Tk, D, Dv, past; } born_attn_dims;
+bool born__attention_sizes(const born_view *in, const born_attention_attrs *a, born_attn_dims *s);
 #endif

@@ -4,8 +4,6 @@
 
 #include "ops/attention.h"
 
-typedef struct attn_dims { int64_t B, Hq, Hk, Tq, Tk, D, Dv, past; } attn_dims;
-
 static bool split_heads(const born_view *v, int64_t heads, int64_t *H, int64_t *T, int64_t *D)
 {
     if (v->rank == 4) {
@@ -21,8 +19,7 @@ static bool split_heads(const born_view *v, int64_t heads, int64_t *H, int64_t *
     return true;
 }
 
-/* Sizes of q k v by the attributes; false where they do not fit each other. */
-static bool attn_sizes(const born_view *in, const born_attention_attrs *a, attn_dims *s)
+bool born__attention_sizes(const born_view *in, const born_attention_attrs *a, born_attn_dims *s)
 {
     int64_t Hv, Tv, Dk, q_heads = a->q_num_heads, kv_heads = a->kv_num_heads;
     const born_view *q = &in[0], *k = &in[1], *v = &in[2];
@@ -36,7 +33,7 @@ static bool attn_sizes(const born_view *in, const born_attention_attrs *a, attn_
            s->Hq % s->Hk == 0;
 }
 
-static born_status past_rule(born_infer *f, attn_dims *s)
+static born_status past_rule(born_infer *f, born_attn_dims *s)
 {
     if (born__infer_has(f, 4) != born__infer_has(f, 5))
         return born__infer_fail(f, BORN_INVALID, "past key and past value go together");
@@ -55,9 +52,9 @@ static born_status past_rule(born_infer *f, attn_dims *s)
 born_status born__shape_attention(born_infer *f)
 {
     const born_attention_attrs *a = BORN_ATTRS_OF(attention, f);
-    attn_dims s;
+    born_attn_dims s;
     int64_t T;
-    if (!attn_sizes(f->in, a, &s))
+    if (!born__attention_sizes(f->in, a, &s))
         return born__infer_fail(f, BORN_SHAPE, "shapes do not fit: q %s (%lld heads), k %s, v %s (%lld heads)",
                                 born__infer_shape(f, 0), (long long)a->q_num_heads, born__infer_shape(f, 1),
                                 born__infer_shape(f, 2), (long long)a->kv_num_heads);
@@ -90,7 +87,7 @@ static born_attn_side heads_of(const born_view *v, int64_t heads)
     return v->rank == 4 ? born__attn_side4(v) : born__attn_side3(v, heads);
 }
 
-static void set_mask(born_attn *a, const born_view *m, const attn_dims *s)
+static void set_mask(born_attn *a, const born_view *m, const born_attn_dims *s)
 {
     born_attn_side side = born__attn_mask_side(m);
     a->mask_keys = m->rank > 0 ? m->dim[m->rank - 1] : s->past + s->Tk;     /* ONNX pads a shorter mask with -inf */
@@ -101,8 +98,8 @@ static void set_mask(born_attn *a, const born_view *m, const attn_dims *s)
 born_status born__attn_attention(born_call *c, const born_exec *x, born_attn_engine run)
 {
     const born_attention_attrs *t = BORN_ATTRS_OF(attention, c);
-    attn_dims s;
-    if (!attn_sizes(c->in, t, &s)) return born__fail(x->err, BORN_INTERNAL, "attention: shapes changed");
+    born_attn_dims s;
+    if (!born__attention_sizes(c->in, t, &s)) return born__fail(x->err, BORN_INTERNAL, "attention: shapes changed");
     bool old = born__has(c, 4);
     if (old) s.past = c->in[4].dim[2];
     born_attn a = { .B = s.B, .Hq = s.Hq, .Hk = s.Hk, .Tq = s.Tq, .D = s.D, .Dv = s.Dv, .past = s.past,

@@ -138,8 +138,8 @@ void born__grad_conv_transpose(born_emit *e, const born_grad *g)
     lists l = lists_of(&win);
     add_ends(e, g);
     if (!match(&win, &l, cut) || born__view_count(&mx) == 0) {
-        if (born__grad_wants(g, 0)) g->gin[0] = born__emit_filled(e, x, 0);
-        if (born__grad_wants(g, 1)) g->gin[1] = born__emit_filled(e, w, 0);
+        if (born__grad_wants(g, 0)) g->gin[0] = born__emit_filled_like(e, x, 0);
+        if (born__grad_wants(g, 1)) g->gin[1] = born__emit_filled_like(e, w, 0);
         return;
     }
     ends = crop + mx.rank + 2;          /* pads: all befores, then all afters */

@@ -7,40 +7,7 @@
 #include <stdint.h>
 
 enum { BORN_LANE_CHUNK = 4096 };
-typedef struct born_lanes {
-    uint64_t count;
-    uint64_t full;          /* bit k: level[k] holds the sum of 2^k chunks */
-    float acc[64], level[52];
-} born_lanes;               /* {0} starts one */
-
-static inline void born__lanes_close(born_lanes *s)
-{
-    float *a = s->acc;
-    for (int l = 0; l < 16; l++) a[l] = (a[l] + a[16 + l]) + (a[32 + l] + a[48 + l]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) a[l] += a[l + half];
-    float v = a[0];
-    int k = 0;
-    for (; s->full >> k & 1u; k++) v = s->level[k] + v;
-    s->level[k] = v;
-    s->full++;
-    for (int l = 0; l < 64; l++) a[l] = 0;
-}
-static inline void born__lanes_add(born_lanes *s, float v)
-{
-    s->acc[s->count % 64] += v;
-    if (++s->count % BORN_LANE_CHUNK == 0) born__lanes_close(s);
-}
-static inline float born__lanes_end(born_lanes *s)
-{
-    if (s->count % BORN_LANE_CHUNK != 0) born__lanes_close(s);
-    float v = 0;
-    bool any = false;
-    for (int k = 0; k < 52; k++) {
-        if (!(s->full >> k & 1u)) continue;
-        v = any ? s->level[k] + v : s->level[k];
-        any = true;
-    }
-    return v;
-}
+/* born_lanes_f32, born__lanes_add_f32, born__lanes_end_f32, and the same for f64. */
+#define BORN_EACH "ops/lane_sum.inc"
+#include "ops/each_float.inc"
 #endif

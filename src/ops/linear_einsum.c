@@ -4,24 +4,9 @@
 #include <math.h>
 
 #include "base/fma.h"
-#include "ops/ref.h"
+#include "ops/linear_einsum.h"
 
-enum {
-    EINSUM_OPERANDS = 16,
-    EINSUM_LETTERS = 52,
-    EINSUM_LABELS = EINSUM_LETTERS + BORN_MAX_RANK,     /* dims of "..." come after the letters, aligned at the right */
-    CHAIN = 1024
-};
-
-typedef struct einsum_parts {
-    int ops, out_rank;
-    bool ellipsis;
-    int8_t times[EINSUM_LABELS];                        /* dims that carry the label, over all operands */
-    int8_t order[EINSUM_LABELS], seen;                  /* labels by first appearance */
-    int8_t out[BORN_MAX_RANK];                          /* labels of the result */
-    int64_t size[EINSUM_LABELS];
-    int64_t stride[EINSUM_OPERANDS][EINSUM_LABELS];     /* in elements; 0: the operand does not move */
-} einsum_parts;
+enum { CHAIN = 1024 };
 
 static int label_of(char c)
 {
@@ -59,7 +44,7 @@ static int count_letters(born_str eq, size_t at)
     return n;
 }
 
-static born_status read_operand(born_infer *f, einsum_parts *p, int i, born_str eq, size_t *at)
+static born_status read_operand(born_infer *f, born_einsum_parts *p, int i, born_str eq, size_t *at)
 {
     const born_view *v = &f->in[i];
     int8_t label[BORN_MAX_RANK];
@@ -72,6 +57,7 @@ static born_status read_operand(born_infer *f, einsum_parts *p, int i, born_str 
     p->ellipsis = p->ellipsis || ellipsis;
     for (int d = 0; d < n; d++) {
         int l = label[d];
+        p->label[i][d] = (int8_t)l;
         if (p->times[l] == 0) {
             p->order[p->seen++] = (int8_t)l;
             p->size[l] = 1;
@@ -88,7 +74,7 @@ static born_status read_operand(born_infer *f, einsum_parts *p, int i, born_str 
 }
 
 /* Without "->": the dims of "...", then the letters that appear once, in the alphabet's order. */
-static born_status implicit_result(born_infer *f, einsum_parts *p)
+static born_status implicit_result(born_infer *f, born_einsum_parts *p)
 {
     for (int k = 0; k < EINSUM_LABELS; k++) {
         int l = (k + EINSUM_LETTERS) % EINSUM_LABELS;
@@ -99,7 +85,7 @@ static born_status implicit_result(born_infer *f, einsum_parts *p)
     return BORN_OK;
 }
 
-static born_status explicit_result(born_infer *f, einsum_parts *p, born_str eq, size_t at)
+static born_status explicit_result(born_infer *f, born_einsum_parts *p, born_str eq, size_t at)
 {
     int dots = 0;
     bool ellipsis;
@@ -115,11 +101,11 @@ static born_status explicit_result(born_infer *f, einsum_parts *p, born_str eq, 
     return BORN_OK;
 }
 
-static born_status parse(born_infer *f, einsum_parts *p)
+born_status born__einsum_parse(born_infer *f, born_einsum_parts *p)
 {
     born_str eq = BORN_ATTRS_OF(einsum, f)->equation;
     size_t at = 0;
-    *p = (einsum_parts){ .ops = f->in_count };
+    *p = (born_einsum_parts){ .ops = f->in_count };
     if (f->in_count > EINSUM_OPERANDS)
         return born__infer_fail(f, BORN_UNSUPPORTED, "takes up to %d operands, not %d", EINSUM_OPERANDS, f->in_count);
     for (int i = 0; i < f->in_count; i++) {
@@ -150,7 +136,7 @@ static inline double mul_add_f64(double a, double b, double c) { return fma(a, b
 #define BORN_EACH "ops/linear_einsum.inc"
 #include "ops/each_num.inc"
 
-static bool in_result(const einsum_parts *p, int label)
+static bool in_result(const born_einsum_parts *p, int label)
 {
     for (int d = 0; d < p->out_rank; d++)
         if (p->out[d] == label) return true;
@@ -158,7 +144,7 @@ static bool in_result(const einsum_parts *p, int label)
 }
 
 /* False: the number of products is out of range. */
-static bool plan(const einsum_parts *p, einsum_job *j, int size)
+static bool plan(const born_einsum_parts *p, einsum_job *j, int size)
 {
     *j = (einsum_job){ .ops = p->ops, .out_rank = p->out_rank, .total = 1 };
     for (int i = 0; i < p->seen; i++) {
@@ -176,10 +162,10 @@ static bool plan(const einsum_parts *p, einsum_job *j, int size)
 
 born_status born__shape_einsum(born_infer *f)
 {
-    einsum_parts p;
+    born_einsum_parts p;
     einsum_job j;
     int64_t dim[BORN_MAX_RANK];
-    BORN_TRY(parse(f, &p));
+    BORN_TRY(born__einsum_parse(f, &p));
     if (!plan(&p, &j, born__elem_size(&f->in[0]))) return born__infer_fail(f, BORN_RANGE, "the sum is too long");
     for (int d = 0; d < p.out_rank; d++) dim[d] = p.size[p.out[d]];
     born__out_set(f, 0, f->in[0].dtype, p.out_rank, dim);
@@ -201,9 +187,9 @@ static void einsum_part(void *ctx, int64_t begin, int64_t end)
 born_status born__ref_einsum(born_call *c, const born_exec *x)
 {
     born_infer f = { .op = c->op, .attrs = c->attrs, .in_count = c->in_count, .in = c->in, .err = x->err };
-    einsum_parts p;
+    born_einsum_parts p;
     einsum_job j;
-    BORN_TRY(parse(&f, &p));
+    BORN_TRY(born__einsum_parse(&f, &p));
     BORN_FAIL_IF(!plan(&p, &j, born__elem_size(&c->in[0])), x->err, BORN_RANGE, "%s: the sum is too long", c->op->name);
     j.in = c->in;
     j.out = &c->out[0];

@@ -11,13 +11,13 @@ static float *at(const char *p, int64_t step, int64_t i) { return (float *)(uint
 
 static float row_sum(const char *p, int64_t step, int64_t n, term kind, float mean)
 {
-    born_lanes s = { 0 };
+    born_lanes_f32 s = { 0 };
     for (int64_t i = 0; i < n; i++) {
         float v = *at(p, step, i);
         if (kind == TERM_CENTRED) v -= mean;
-        born__lanes_add(&s, kind == TERM_X ? v : v * v);
+        born__lanes_add_f32(&s, kind == TERM_X ? v : v * v);
     }
-    return born__lanes_end(&s);
+    return born__lanes_end_f32(&s);
 }
 
 /* What is normalised along the last dim: y rows hold x when this starts. gamma, beta dense or strided [C]. */

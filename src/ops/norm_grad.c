@@ -278,7 +278,7 @@ static void plane_norm(born_emit *e, const born_grad *g, int64_t groups, double 
     int64_t count = born__view_count(&x), along[4];
     if (count == 0) {
         for (int i = 0; i < 3; i++)
-            if (born__grad_wants(g, i)) g->gin[i] = born__emit_filled(e, g->in[i], 0);
+            if (born__grad_wants(g, i)) g->gin[i] = born__emit_filled_like(e, g->in[i], 0);
         return;
     }
     const planes p = { { x.dim[0], groups, x.dim[1] / groups, count / x.dim[0] / x.dim[1] },

@@ -58,7 +58,7 @@ void born__grad_lrn(born_emit *e, const born_grad *g)
     if (!born__emit_sizes(e, g->in[0], &m)) return;
     int64_t count = born__view_count(&m);
     if (count == 0) {
-        g->gin[0] = born__emit_filled(e, g->in[0], 0);
+        g->gin[0] = born__emit_filled_like(e, g->in[0], 0);
         return;
     }
     const int64_t dim[4] = { m.dim[0], 1, m.dim[1], count / m.dim[0] / m.dim[1] };

@@ -59,7 +59,7 @@ void born__grad_global_max_pool(born_emit *e, const born_grad *g)
     born_view x;
     if (!born__emit_sizes(e, g->in[0], &x)) return;
     if (x.rank == 2) g->gin[0] = g->gout[0];
-    else if (born__view_count(&x) == 0) g->gin[0] = born__emit_filled(e, g->in[0], 0);
+    else if (born__view_count(&x) == 0) g->gin[0] = born__emit_filled_like(e, g->in[0], 0);
     else {
         const born_max_pool_attrs a = { .kernel_shape = { x.dim + 2, x.rank - 2 } };
         g->gin[0] = with_attrs(e, BORN_OP_MAX_POOL_GRAD, &a, g->gout[0], g->in[0]);
@@ -181,19 +181,4 @@ void born__grad_roi_align_grad(born_emit *e, const born_grad *g)
     if (!born__grad_wants(g, 0)) return;
     const born_val in[3] = { g->gout[0], g->in[1], g->in[2] };
     g->gin[0] = born__emit1(e, BORN_OP_ROI_ALIGN, g->attrs, in, 3);
-}
-
-/* ---- windows as columns ---- */
-
-void born__grad_col2im(born_emit *e, const born_grad *g)
-{
-    if (born__grad_wants(g, 0)) g->gin[0] = with_attrs(e, BORN_OP_IM2COL, g->attrs, g->gout[0], g->in[2]);
-}
-
-void born__grad_im2col(born_emit *e, const born_grad *g)
-{
-    born_view x;
-    if (!born__grad_wants(g, 0) || !born__emit_sizes(e, g->in[0], &x)) return;
-    const born_val in[3] = { g->gout[0], e->ints(e, x.dim + 2, x.rank - 2), g->in[1] };
-    if (in[1]) g->gin[0] = born__emit1(e, BORN_OP_COL2IM, g->attrs, in, 3);
 }

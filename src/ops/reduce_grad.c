@@ -145,8 +145,22 @@ void born__grad_cumsum(born_emit *e, const born_grad *g)
     if (born__grad_wants(g, 0)) g->gin[0] = scanned(e, g, g->gout[0]);
 }
 
-/* x_k is in every product from its place on: the running sum from the end of g * y, over x. */
+/* x_k is in every product from its place on: the running sum from the end of g * y, over x. A line's first 0 takes the
+   sum with products in which it counts as 1; behind it every product is 0, and so is the quotient's dividend. */
 void born__grad_cumprod(born_emit *e, const born_grad *g)
 {
-    if (born__grad_wants(g, 0)) g->gin[0] = over(e, scanned(e, g, times(e, g->gout[0], g->out[0])), g->in[0]);
+    if (!born__grad_wants(g, 0) || e->err.status) return;
+    const born_scan_axis_attrs before = { .exclusive = true, .reverse = BORN_ATTRS_OF(scan_axis, g)->reverse };
+    born_val x = g->in[0], zero = born__emit_const(e, x, 0), one = born__emit_const(e, x, 1);
+    born_val is_0 = born__emit_two(e, BORN_OP_EQ, x, zero);
+    const born_val count[2] = { born__emit_three(e, BORN_OP_WHERE, is_0, one, zero), g->in[1] };
+    born_val first = born__emit_two(e, BORN_OP_EQ, born__emit1(e, BORN_OP_CUMSUM, &before, count, 2), zero);
+    first = born__emit_two(e, BORN_OP_LOGICAL_AND, first, is_0);
+    const born_val without[2] = { born__emit_three(e, BORN_OP_WHERE, first, one, x), g->in[1] };
+    born_val products = born__emit1(e, BORN_OP_CUMPROD, g->attrs, without, 2);
+    born_val at_first = scanned(e, g, times(e, g->gout[0], products));
+    born_val quotient = over(e, scanned(e, g, times(e, g->gout[0], g->out[0])),
+                             born__emit_three(e, BORN_OP_WHERE, is_0, one, x));
+    born_val others = born__emit_three(e, BORN_OP_WHERE, is_0, zero, quotient);
+    g->gin[0] = born__emit_three(e, BORN_OP_WHERE, first, at_first, others);
 }

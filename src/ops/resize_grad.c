@@ -65,7 +65,7 @@ void born__grad_affine_grid(born_emit *e, const born_grad *g)
         points *= y.dim[1 + d];
     }
     if (points == 0 || y.dim[0] == 0) {
-        g->gin[0] = born__emit_filled(e, g->in[0], 0);
+        g->gin[0] = born__emit_filled_like(e, g->in[0], 0);
         return;
     }
     const born_concat_attrs side = { .axis = 1 };

@@ -21,6 +21,8 @@ static inline double sigmoid_f64(double x)
 
 #define BORN_EACH "ops/rnn_product.inc"
 #include "ops/each_float.inc"
+#define BORN_EACH "ops/rnn_state.inc"
+#include "ops/each_float.inc"
 #define BORN_EACH "ops/rnn_cell.inc"
 #include "ops/each_float.inc"
 
@@ -49,7 +51,8 @@ void born__rnn_describe(const born_call *c, born_rnn_job *j)
 {
     born_rnn_attrs_all a = born__rnn_attrs(c->op, c->attrs);
     int first = a.layout ? 1 : 0, second = a.layout ? 0 : 1;    /* time and batch of x; direction and batch of states */
-    *j = (born_rnn_job){ .call = c, .kind = c->op->id, .gates = a.gates, .clip = a.clip,
+    static const int kind_by_gates[] = { 0, BORN_OP_RNN, 0, BORN_OP_GRU, BORN_OP_LSTM };
+    *j = (born_rnn_job){ .call = c, .kind = kind_by_gates[a.gates], .gates = a.gates, .clip = a.clip,
                          .linear_before_reset = a.linear_before_reset, .input_forget = a.input_forget };
     (void)born__rnn_activations(&a, j->act, c->op->name, NULL);
     j->reverse[0] = a.direction == BORN_RNN_REVERSE;

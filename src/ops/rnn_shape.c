@@ -3,13 +3,13 @@
 
 born_rnn_attrs_all born__rnn_attrs(const born_op *op, const void *attrs)
 {
-    if (op->id == BORN_OP_LSTM) {
+    if (op->id == BORN_OP_LSTM || op->id == BORN_OP_LSTM_GRAD) {
         const born_lstm_attrs *a = attrs;
         return (born_rnn_attrs_all){ .gates = 4, .acts = 3, .direction = a->direction, .hidden_size = a->hidden_size,
                                      .layout = a->layout, .activations = a->activations, .alpha = a->activation_alpha,
                                      .beta = a->activation_beta, .clip = a->clip, .input_forget = a->input_forget };
     }
-    if (op->id == BORN_OP_GRU) {
+    if (op->id == BORN_OP_GRU || op->id == BORN_OP_GRU_GRAD) {
         const born_gru_attrs *a = attrs;
         return (born_rnn_attrs_all){ .gates = 3, .acts = 2, .direction = a->direction, .hidden_size = a->hidden_size,
                                      .layout = a->layout, .activations = a->activations, .alpha = a->activation_alpha,
@@ -89,7 +89,8 @@ static born_status check_dims(born_infer *f, int i, const char *name, int rank, 
     return BORN_OK;
 }
 
-static born_status rnn_shape(born_infer *f)
+/* Checks the operands that all rows have; `states` gets the shape of the initial ones, `seq` that of all h. */
+static born_status rnn_operands(born_infer *f, int64_t *state, int64_t *seq)
 {
     born_rnn_attrs_all a = born__rnn_attrs(f->op, f->attrs);
     born_rnn_act act[6];
@@ -109,19 +110,61 @@ static born_status rnn_shape(born_infer *f)
     BORN_TRY(check_dims(f, 2, "r", 3, (int64_t[]){ d, rows, h }));
     BORN_TRY(check_dims(f, 3, "bias", 2, (int64_t[]){ d, 2 * rows }));
     BORN_TRY(check_dims(f, 4, "lengths", 1, (int64_t[]){ batch }));
-    const int64_t state[3] = { a.layout ? batch : d, a.layout ? d : batch, h };
+    state[0] = a.layout ? batch : d;
+    state[1] = a.layout ? d : batch;
+    state[2] = h;
     BORN_TRY(check_dims(f, 5, "initial h", 3, state));
     if (a.gates == 4) {
         BORN_TRY(check_dims(f, 6, "initial c", 3, state));
         BORN_TRY(check_dims(f, 7, "peepholes", 2, (int64_t[]){ d, 3 * h }));
     }
-    const int64_t seq[4] = { steps, d, batch, h }, batch_first[4] = { batch, steps, d, h };
-    born__out_set(f, 0, x->dtype, 4, a.layout ? batch_first : seq);
-    born__out_set(f, 1, x->dtype, 3, state);
-    born__out_set(f, 2, x->dtype, 3, state);
+    seq[0] = a.layout ? batch : steps;
+    seq[1] = a.layout ? steps : d;
+    seq[2] = a.layout ? d : batch;
+    seq[3] = h;
+    return BORN_OK;
+}
+
+static born_status rnn_shape(born_infer *f)
+{
+    int64_t state[3], seq[4];
+    BORN_TRY(rnn_operands(f, state, seq));
+    born__out_set(f, 0, f->in[0].dtype, 4, seq);
+    born__out_set(f, 1, f->in[0].dtype, 3, state);
+    born__out_set(f, 2, f->in[0].dtype, 3, state);
+    return BORN_OK;
+}
+
+/* Results: by the gates' input sides and the states before each step [D, T, B, ...], by the initial h; then for LSTM by
+   the initial c and the peepholes, for GRU by the gates' state sides, and the reset states. */
+static born_status rnn_grad_shape(born_infer *f)
+{
+    born_rnn_attrs_all a = born__rnn_attrs(f->op, f->attrs);
+    int64_t state[3], seq[4];
+    born_dtype t = f->in[0].dtype;
+    BORN_TRY(rnn_operands(f, state, seq));
+    BORN_TRY(check_dims(f, 8, "gradient of all h", 4, seq));
+    BORN_TRY(check_dims(f, 9, "gradient of the last h", 3, state));
+    if (a.gates == 4) BORN_TRY(check_dims(f, 10, "gradient of the last c", 3, state));
+    const born_view *x = &f->in[0], *r = &f->in[2];
+    const int64_t rows[4] = { r->dim[0], x->dim[a.layout ? 1 : 0], x->dim[a.layout ? 0 : 1], r->dim[1] };
+    const int64_t units[4] = { rows[0], rows[1], rows[2], r->dim[2] };
+    born__out_set(f, 0, t, 4, rows);
+    born__out_set(f, 1, t, 4, units);
+    born__out_set(f, 2, t, 3, state);
+    if (a.gates == 4) {
+        born__out_set(f, 3, t, 3, state);
+        born__out_set(f, 4, t, 2, (int64_t[]){ r->dim[0], 3 * r->dim[2] });
+    } else if (a.gates == 3) {
+        born__out_set(f, 3, t, 4, rows);
+        born__out_set(f, 4, t, 4, units);
+    }
     return BORN_OK;
 }
 
 born_status born__shape_rnn(born_infer *f) { return rnn_shape(f); }
 born_status born__shape_gru(born_infer *f) { return rnn_shape(f); }
 born_status born__shape_lstm(born_infer *f) { return rnn_shape(f); }
+born_status born__shape_rnn_grad(born_infer *f) { return rnn_grad_shape(f); }
+born_status born__shape_gru_grad(born_infer *f) { return rnn_grad_shape(f); }
+born_status born__shape_lstm_grad(born_infer *f) { return rnn_grad_shape(f); }

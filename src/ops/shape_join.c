@@ -54,7 +54,7 @@ born_status born__ref_concat(born_call *c, const born_exec *x)
 }
 
 /* Part i of `parts` of n elements: ceil(n / parts) each until none are left. */
-static int64_t equal_part(int64_t n, int64_t parts, int64_t i)
+int64_t born__split_part(int64_t n, int64_t parts, int64_t i)
 {
     int64_t each = n / parts + (n % parts != 0), before = 0;
     if (each == 0 || i > n / each) return 0;
@@ -81,7 +81,7 @@ born_status born__shape_split(born_infer *f)
         return born__infer_fail(f, BORN_SHAPE, "%lld parts, but %d results", (long long)parts, f->out_count);
     memcpy(dim, x->dim, sizeof dim);
     for (int i = 0; i < f->out_count; i++) {
-        int64_t n = sizes ? born__at_i64(&f->in[1], i) : equal_part(x->dim[axis], parts, i);
+        int64_t n = sizes ? born__at_i64(&f->in[1], i) : born__split_part(x->dim[axis], parts, i);
         if (n < 0 || n > x->dim[axis] - total)
             return born__infer_fail(f, BORN_SHAPE, "the sizes do not add up to dim %d of x %s", axis,
                                     born__infer_shape(f, 0));
@@ -110,14 +110,12 @@ born_status born__ref_split(born_call *c, const born_exec *x)
 
 /* ---- pad ---- */
 
-typedef struct pads { int64_t before[BORN_MAX_RANK], after[BORN_MAX_RANK]; } pads;
-
-static born_status read_pads(born_infer *f, pads *p)
+born_status born__pads_read(born_infer *f, born_pads *p)
 {
     const born_view *x = &f->in[0];
     int64_t v[2 * BORN_MAX_RANK], axes[BORN_MAX_RANK], n, m = x->rank;
     uint32_t mask;
-    *p = (pads){ { 0 }, { 0 } };
+    *p = (born_pads){ { 0 }, { 0 } };
     for (int i = 0; i < BORN_MAX_RANK; i++) axes[i] = i;
     if (born__infer_has(f, 3)) BORN_TRY(born__host_i64(f, 3, axes, BORN_MAX_RANK, &m));
     BORN_TRY(born__axes(f, axes, m, x->rank, &mask));
@@ -138,9 +136,9 @@ born_status born__shape_pad(born_infer *f)
 {
     const born_view *x = &f->in[0];
     bool constant = BORN_ATTRS_OF(pad, f)->mode == 0;
-    pads p;
+    born_pads p;
     int64_t dim[BORN_MAX_RANK];
-    BORN_TRY(read_pads(f, &p));
+    BORN_TRY(born__pads_read(f, &p));
     if (born__infer_has(f, 2) && born__view_count(&f->in[2]) != 1)
         return born__infer_fail(f, BORN_SHAPE, "the value %s is not one element", born__infer_shape(f, 2));
     for (int d = 0; d < x->rank; d++) {
@@ -167,8 +165,7 @@ static int64_t wrapped(int64_t i, int64_t n)
     return i < 0 ? i + n : i;
 }
 
-/* The element of a line of n that position i, outside it, shows. */
-static int64_t pad_source(int mode, int64_t i, int64_t n)
+int64_t born__pad_source(int mode, int64_t i, int64_t n)
 {
     if (mode == 2) return i < 0 ? 0 : n - 1;
     if (mode == 3) return wrapped(i, n);
@@ -187,14 +184,14 @@ static void pad_positions(const born_view *line, int axis, int mode, int64_t fro
         return;
     }
     for (int64_t i = from; i < to; i++) {
-        born_view one = part_of(line, axis, i, 1), src = part_of(line, axis, lo + pad_source(mode, i - lo, n), 1);
+        born_view one = part_of(line, axis, i, 1), src = part_of(line, axis, lo + born__pad_source(mode, i - lo, n), 1);
         born__copy_view(&one, &src, x->pool);
     }
 }
 
 /* out = x at an offset along each dim (below 0: x is cropped), the rest filled. Axis by axis from the last: what lies
    beside the part filled so far is filled from it. */
-static void pad_into(const born_view *out, const born_view *in, const pads *p, int mode, const char *value,
+static void pad_into(const born_view *out, const born_view *in, const born_pads *p, int mode, const char *value,
                      const born_exec *x)
 {
     born_view inner = *out, src = *in;
@@ -215,7 +212,7 @@ static void pad_into(const born_view *out, const born_view *in, const pads *p, i
 }
 
 /* The padded sizes of a call, checked again: host operands could have changed. */
-static bool pads_fit(const born_call *c, const pads *p)
+static bool pads_fit(const born_call *c, const born_pads *p)
 {
     for (int d = 0; d < c->in[0].rank; d++) {
         int64_t n = c->in[0].dim[d], before, after;
@@ -230,8 +227,8 @@ static const char no_bits[8];
 born_status born__ref_pad(born_call *c, const born_exec *x)
 {
     born_infer f = born__infer_of(c, x);
-    pads p;
-    BORN_TRY(read_pads(&f, &p));
+    born_pads p;
+    BORN_TRY(born__pads_read(&f, &p));
     BORN_FAIL_IF(!pads_fit(c, &p), x->err, BORN_STATE, "%s: the result was made for another shape", c->op->name);
     pad_into(&c->out[0], &c->in[0], &p, BORN_ATTRS_OF(pad, c)->mode, born__has(c, 2) ? c->in[2].data : no_bits, x);
     return BORN_OK;
@@ -260,7 +257,7 @@ born_status born__shape_center_crop_pad(born_infer *f)
 
 born_status born__ref_center_crop_pad(born_call *c, const born_exec *x)
 {
-    pads p = { { 0 }, { 0 } };
+    born_pads p = { { 0 }, { 0 } };
     for (int d = 0; d < c->in[0].rank; d++) {
         int64_t grow = c->out[0].dim[d] - c->in[0].dim[d];
         p.before[d] = grow >= 0 ? grow / 2 : -(-grow / 2);

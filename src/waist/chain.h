@@ -196,6 +196,9 @@ typedef struct born_level_emit {
     born_chain *chain;
     int level;
     const born_site *at;
+    /* Asked of every operand before it is used; NULL: nobody asks. */
+    born_status (*check)(const void *ctx, const born_node *n, born_error *err);
+    const void *check_ctx;
 } born_level_emit;
 void born__level_emit_init(born_level_emit *e, born_chain *c, int level, const born_site *at);
 static inline born_val born__val(born_node *n) { return (born_val)(uintptr_t)n; }

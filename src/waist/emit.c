@@ -17,7 +17,10 @@ static born_status call_nodes(born_level_emit *e, born_op_id op, const void *att
                               born_val *out, int out_count, born_node **room)
 {
     born_node **ins = room, **outs = room + in_count;
-    for (int i = 0; i < in_count; i++) ins[i] = born__val_node(in[i]);
+    for (int i = 0; i < in_count; i++) {
+        ins[i] = born__val_node(in[i]);
+        if (ins[i] && e->check) BORN_TRY(e->check(e->check_ctx, ins[i], &e->e.err));
+    }
     BORN_TRY(born__run_nodes(e->chain, e->level, &born__ops[op], attrs, ins, in_count, outs, out_count, e->at,
                              &e->e.err));
     for (int i = 0; i < out_count; i++) {

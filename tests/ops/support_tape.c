@@ -31,14 +31,25 @@ born_val tape_put_view(tape *t, const born_view *v)
     return add_value(t, &copy);
 }
 
-born_val tape_put(tape *t, born_dtype dtype, int rank, const int64_t *dim, const double *v)
+born_val tape_put_turned(tape *t, born_dtype dtype, int rank, const int64_t *dim, const double *v, bool turned)
 {
     born_view w = { .dtype = dtype, .rank = rank };
+    int64_t step = 1;
     for (int d = 0; d < rank; d++) w.dim[d] = dim[d];
     born__view_row_major(&w);
+    for (int d = 0; turned && d < rank; d++) {
+        w.stride[d] = step;
+        step *= dim[d];
+    }
     w.data = room_for(&w);
-    for (int64_t i = 0; i < born__view_count(&w); i++) born__store_f64(dtype, w.data + i * born__elem_size(&w), v[i]);
+    for (int64_t i = 0; i < born__view_count(&w); i++)
+        born__store_f64(dtype, w.data + born__offset_of(w.dim, w.stride, rank, i) * born__elem_size(&w), v[i]);
     return add_value(t, &w);
+}
+
+born_val tape_put(tape *t, born_dtype dtype, int rank, const int64_t *dim, const double *v)
+{
+    return tape_put_turned(t, dtype, rank, dim, v, false);
 }
 
 static born_status run_call(born_emit *e, born_op_id id, const void *attrs, const born_val *in, int in_count,
@@ -71,6 +82,7 @@ static born_status run_call(born_emit *e, born_op_id id, const void *attrs, cons
     size_t bytes = op->scratch && s == BORN_OK ? op->scratch(&c) : 0;
     born_exec x = { .scratch = born__alloc(bytes), .scratch_bytes = bytes, .err = &e->err };
     if (s == BORN_OK) s = op->ref(&c, &x);
+    for (int i = 0; i < out_count && (op->props & BORN_P_EXTENT); i++) born__view_row_major(&vo[i]);
     born__free(x.scratch);
     tape_call_record *r = &t->call[t->calls];
     *r = (tape_call_record){ .op = op, .attrs = own, .in_count = in_count, .out_count = out_count };
@@ -91,10 +103,12 @@ static born_val scalar(born_emit *e, born_dtype dtype, double v)
 }
 static born_val ints(born_emit *e, const int64_t *v, int count)
 {
-    double d[BORN_MAX_RANK * 2];
     const int64_t dim = count;
+    double *d = born__calloc((size_t)count + 1, sizeof *d);
     for (int i = 0; i < count; i++) d[i] = (double)v[i];
-    return tape_put((tape *)e, BORN_I64, 1, &dim, d);
+    born_val made = tape_put((tape *)e, BORN_I64, 1, &dim, d);
+    born__free(d);
+    return made;
 }
 
 tape *tape_new(void)
@@ -139,6 +153,12 @@ static void accumulate(tape *t, born_val *sum, born_val v)
 
 void tape_backward(tape *t, born_val out, born_val seed, const born_val *x, born_val *gx, int n)
 {
+    tape_backward_all(t, &out, &seed, 1, x, gx, n);
+}
+
+void tape_backward_all(tape *t, const born_val *out, const born_val *seed, int outs, const born_val *x, born_val *gx,
+                       int n)
+{
     static born_val grad[TAPE_VALUES + 1];
     static bool needs[TAPE_VALUES + 1];
     int calls = t->calls, values = t->values;
@@ -151,7 +171,8 @@ void tape_backward(tape *t, born_val out, born_val seed, const born_val *x, born
         for (int i = 0; i < t->call[c].out_count; i++) needs[t->call[c].out[i]] = any;
     }
     needs[0] = false;
-    grad[out] = seed;
+    for (int i = 0; i < outs; i++)
+        if (out[i] && seed[i]) accumulate(t, &grad[out[i]], seed[i]);
     for (int c = calls - 1; c >= 0 && !t->emit.err.status; c--) {
         tape_call_record r = t->call[c];
         born_val gin[TAPE_FEW] = { 0 }, gout[TAPE_FEW] = { 0 };
@@ -161,7 +182,11 @@ void tape_backward(tape *t, born_val out, born_val seed, const born_val *x, born
             arrived = arrived || (gout[i] && needs[r.out[i]]);
         }
         for (int i = 0; i < r.in_count; i++) wanted[i] = needs[r.in[i]];
-        if (!arrived || !r.op->grad) continue;
+        if (!arrived) continue;
+        if (!r.op->grad) {
+            born__fail(&t->emit.err, BORN_UNSUPPORTED, "%s has no gradient", r.op->name);
+            break;
+        }
         born_grad g = { .op = r.op,
                         .attrs = r.attrs,
                         .in_count = r.in_count,

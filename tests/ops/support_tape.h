@@ -5,7 +5,7 @@
 #define BORN_TESTS_SUPPORT_TAPE_H
 #include "ops/ref.h"
 
-enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 8 };
+enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 12 };
 
 typedef struct tape_value {
     born_view view;
@@ -29,6 +29,8 @@ tape *tape_new(void);
 void tape_free(tape *t);
 /* A value of `count` numbers given as doubles, stored as dtype. */
 born_val tape_put(tape *t, born_dtype dtype, int rank, const int64_t *dim, const double *v);
+/* The same numbers, stored with the first dim fastest where `turned`. */
+born_val tape_put_turned(tape *t, born_dtype dtype, int rank, const int64_t *dim, const double *v, bool turned);
 /* A value that shares memory: the test's own strides. */
 born_val tape_put_view(tape *t, const born_view *v);
 /* Runs one op with one result; 0 where it failed (text in t->emit.err). attrs NULL: defaults. */
@@ -38,6 +40,9 @@ double tape_at(tape *t, born_val v, int64_t i); /* element by row-major index */
 int64_t tape_count(tape *t, born_val v);
 /* Gradients of sum(seed * out) with respect to x[0..n), as values of the tape; 0 where none arrives. */
 void tape_backward(tape *t, born_val out, born_val seed, const born_val *x, born_val *gx, int n);
+/* The same of sum over k of seed[k] * out[k]; a seed or out of 0 is left out. */
+void tape_backward_all(tape *t, const born_val *out, const born_val *seed, int outs, const born_val *x, born_val *gx,
+                       int n);
 
 /* Pseudo-random numbers in [lo, hi). */
 double tape_random(uint64_t *state, double lo, double hi);

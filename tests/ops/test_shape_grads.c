@@ -114,14 +114,40 @@ TEST(grads_of_indices)
     calls_free();
 }
 
-TEST(grads_refuse)
+TEST(grads_of_pads_that_show_x)
 {
-    born_error err = { 0 };
-    born_view in[2] = { RANDOM(4, 3), LIST(1, 0, 1, 0) }, out, gin[2];
-    born_pad_attrs a = { .mode = 1 };
-    REQUIRE_OK(call_op(BORN_OP_PAD, &a, in, 2, &out, 1, &err), &err);
-    CHECK_STATUS(grad_op(BORN_OP_PAD, &a, in, 2, &out, &out, 1, gin, &err), BORN_UNSUPPORTED);
-    CHECK(gin[0].dtype == BORN_DTYPE_NONE);
+    for (int mode = 1; mode < 4; mode++) {
+        born_pad_attrs a = { .mode = mode };
+        ADJOINT(PAD, &a, 1, RANDOM(4, 3), LIST(1, 0, 2, 1));
+        ADJOINT(PAD, &a, 1, RANDOM(2, 5, 3), LIST(4, -1), no_tensor, LIST(1));
+        ADJOINT(PAD, &a, 1, RANDOM(2, 3), LIST(-1, 7), no_tensor, LIST(-1));
+    }
+    calls_free();
+}
+
+TEST(grads_of_columns)
+{
+    born_col2im_attrs a = { .strides = BORN_INTS(2, 1), .pads = BORN_INTS(1, 0, 1, 2), .dilations = BORN_INTS(1, 2) };
+    ADJOINT(IM2COL, NULL, 1, RANDOM(2, 2, 4, 5), LIST(2, 3));
+    ADJOINT(IM2COL, &a, 1, RANDOM(1, 2, 5, 4), LIST(3, 2));
+    ADJOINT(IM2COL, NULL, 1, RANDOM(2, 3, 7), LIST(3));
+    ADJOINT(COL2IM, &a, 1, RANDOM(1, 12, 12), LIST(5, 4), LIST(3, 2));
+    calls_free();
+}
+
+TEST(grads_of_more_indices)
+{
+    ADJOINT(GATHER_ND, (&(born_gather_nd_attrs){ .batch_dims = 1 }), 1, RANDOM(2, 3, 2),
+            tensor_of(BORN_I64, DIMS(2, 2, 1), (double[]){ 1, 1, 0, -1 }));
+    ADJOINT(GATHER_ND, (&(born_gather_nd_attrs){ .batch_dims = 2 }), 1, RANDOM(2, 2, 3),
+            tensor_of(BORN_I32, DIMS(2, 2, 1), (double[]){ 1, 1, 0, 2 }));
+    ADJOINT(TENSOR_SCATTER, NULL, 1, RANDOM(2, 5, 3), RANDOM(2, 2, 3), LIST(3, 0));
+    ADJOINT(TENSOR_SCATTER, (&(born_tensor_scatter_attrs){ .mode = 1, .axis = 1 }), 1, RANDOM(2, 5, 3),
+            RANDOM(2, 3, 3), LIST(4, 1));
+    ADJOINT(TENSOR_SCATTER, NULL, 1, RANDOM(2, 2, 5, 3), RANDOM(2, 2, 4, 3));
+    born_view some = tensor_of(BORN_BOOL, DIMS(4), (double[]){ 1, 0, 0, 1 });
+    ADJOINT(COMPRESS, (&(born_compress_attrs){ .axis = 1 }), 1, RANDOM(2, 4, 2), some);
+    ADJOINT(COMPRESS, NULL, 1, RANDOM(3, 4), some);
     calls_free();
 }
 

@@ -111,6 +111,43 @@ TEST(keys_differ_by_place_call_and_step)
     born_backend_close(&b);
 }
 
+/* A block with dropout and running statistics, computed once and computed again: the same gradients, the statistics
+   updated once. */
+static void block_gradients(bool again, float g[6], float stats[2])
+{
+    born_backend *b = chain();
+    born_module *net = born_module_create(b), *m = born_module_group(net, "m");
+    born_linear_desc bare = { .no_bias = true };
+    float x[12];
+    born_scope s = born_scope_begin(b);
+
+    (void)born_linear(m, NULL, 3, 2, &bare);
+    (void)born_dropout_layer(m, NULL, 0.5, NULL);
+    (void)born_batch_norm1d(m, NULL, 2, NULL);
+    (void)born_elu_layer(m, NULL, 1);
+    for (int i = 0; i < 12; i++) x[i] = (float)(i * i % 7) - 3;
+    born_tensor in = (born_from)(b, BORN_ARRAY(x, 4, 3), BORN_F32, NULL), out;
+    if (again) CHECK(born_module_checkpoint(m, &in, 1, &out, 1) == BORN_OK);
+    else born_forward_n(m, &in, 1, &out, 1);
+    out = (born_reduce_sum)((born_square)(out, NULL), (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true }, NULL);
+    CHECK(born_backward(out) == BORN_OK);
+    CHECK((born_read)((born_grad_of)(born_module_find(m, "0.weight")), g, 6 * sizeof *g) == BORN_OK);
+    CHECK((born_read)(born_module_find(m, "2.running_mean"), stats, 2 * sizeof *stats) == BORN_OK);
+    born_scope_end(s);
+    CHECK(born_backend_error(b)->status == BORN_OK);
+    born_module_close(&net);
+    born_backend_close(&b);
+}
+
+TEST(a_checkpoint_draws_and_counts_once)
+{
+    float g[2][6], stats[2][2];
+
+    block_gradients(false, g[0], stats[0]);
+    block_gradients(true, g[1], stats[1]);
+    CHECK(!memcmp(g[0], g[1], sizeof g[0]) && !memcmp(stats[0], stats[1], sizeof stats[0]) && g[0][0] != 0);
+}
+
 TEST(mistakes_are_errors_of_the_chain)
 {
     born_backend *b = chain();
