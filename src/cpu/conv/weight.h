@@ -30,6 +30,7 @@ enum { BORN_WEIGHT_FEW = 8 };           /* rows of a kernel, over all channels, 
 bool born__conv_weight_of(const born_call *c, born_conv_weight *v);
 
 #ifdef BORN_LEVEL_NAME
+#include "cpu/levels.h"
 /* Copies planes [begin, end), numbered over batch and channel, with their padding. */
 void BORN_K(weight_image_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end);
 #endif
