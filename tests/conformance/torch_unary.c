@@ -39,18 +39,9 @@ static void run_round(tc_call *k)
     }
 }
 
-/* Elementwise operators of `born ops` that have no public function. */
-static void run_named(tc_call *k)
-{
-    const char *dot = strrchr(k->row->name, '.');
-    tc_out(k, tc_by_name(k, dot + 1, (born_tensor[]){ tc_to_real(k, input(k)) }, 1, NULL));
-}
-
 static void run_polygamma(tc_call *k)
 {
-    char attrs[40];
-    snprintf(attrs, sizeof attrs, "n=%lld", (long long)tc_int(k, "n"));
-    tc_out(k, tc_by_name(k, "polygamma", (born_tensor[]){ tc_to_real(k, input(k)) }, 1, attrs));
+    tc_out(k, born_polygamma(tc_to_real(k, input(k)), &(born_polygamma_attrs){ .n = tc_int(k, "n") }));
 }
 
 static born_tensor is_infinite(tc_call *k, const born_is_inf_attrs *which)
@@ -202,20 +193,20 @@ const tc_row tc_rows_unary[] = {
     RUN("torch.sinc", run_sinc),
     RUN("torch.special.sinc", run_sinc),
     RUN("torch.special.entr", run_entr),
-    RUN("torch.lgamma", run_named),
-    RUN("torch.special.gammaln", run_named),
-    RUN("torch.digamma", run_named),
-    RUN("torch.special.digamma", run_named),
-    RUN("torch.erfc", run_named),
-    RUN("torch.special.erfc", run_named),
-    RUN("torch.erfinv", run_named),
-    RUN("torch.special.erfinv", run_named),
-    RUN("torch.special.erfcx", run_named),
-    RUN("torch.special.ndtr", run_named),
-    RUN("torch.special.log_ndtr", run_named),
-    RUN("torch.i0", run_named),
-    RUN("torch.special.i0", run_named),
-    RUN("torch.special.i1", run_named),
+    REAL("torch.lgamma", born_lgamma),
+    REAL("torch.special.gammaln", born_lgamma),
+    REAL("torch.digamma", born_digamma),
+    REAL("torch.special.digamma", born_digamma),
+    REAL("torch.erfc", born_erfc),
+    REAL("torch.special.erfc", born_erfc),
+    REAL("torch.erfinv", born_erfinv),
+    REAL("torch.special.erfinv", born_erfinv),
+    REAL("torch.special.erfcx", born_erfcx),
+    REAL("torch.special.ndtr", born_ndtr),
+    REAL("torch.special.log_ndtr", born_log_ndtr),
+    REAL("torch.i0", born_bessel_i0),
+    REAL("torch.special.i0", born_bessel_i0),
+    REAL("torch.special.i1", born_bessel_i1),
     { .name = "torch.polygamma", .params = "n, input", .run = run_polygamma },
     { .name = "torch.special.polygamma", .params = "n, input", .run = run_polygamma },
     { .name = "torch.Tensor.to", .params = "input, dtype", .run = run_to },
