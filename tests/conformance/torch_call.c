@@ -86,19 +86,29 @@ static json_t *read_default(const char *value, const char *end)
     return json_loads(text, JSON_DECODE_ANY, NULL);
 }
 
-/* Whether `name`, or the list it is an element of ("tensors.1"), is a parameter of the row. */
-static bool is_param(const tc_row *row, const char *name)
+bool tc_param_at(const tc_row *row, int at, char *name, size_t room)
 {
     const char *p = row->params, *value, *end;
     char param[48];
-    while (next_param(&p, param, &value, &end)) {
-        size_t n = strlen(param);
-        if (strncmp(param, name, n) == 0 && (name[n] == 0 || name[n] == '.')) return true;
+    for (int i = 0; next_param(&p, param, &value, &end); i++) {
+        if (i == at) return snprintf(name, room, "%s", param) < (int)room;
     }
     return false;
 }
 
-static void read_defaults(tc_call *k)
+/* Whether `name`, or the list it is an element of ("tensors.1"), is among words that commas or defaults follow. */
+static bool is_word(const char *words, const char *name)
+{
+    const char *p = words, *value, *end;
+    char word[48];
+    while (p != NULL && next_param(&p, word, &value, &end)) {
+        size_t n = strlen(word);
+        if (strncmp(word, name, n) == 0 && (name[n] == 0 || name[n] == '.')) return true;
+    }
+    return false;
+}
+
+void tc_read_defaults(tc_call *k)
 {
     const char *p = k->row->params, *value, *end;
     char param[48];
@@ -116,10 +126,10 @@ static void check_names(tc_call *k)
     const char *key;
     json_t *v;
     json_object_foreach(k->args, key, v) {
-        if (!is_param(k->row, key)) tc_fail(k, "%s has no argument %s here", k->row->name, key);
+        if (!is_word(k->row->params, key)) tc_fail(k, "%s has no argument %s here", k->row->name, key);
     }
     for (int i = 0; i < k->n_in; i++) {
-        if (!is_param(k->row, k->name[i])) tc_fail(k, "%s has no input %s here", k->row->name, k->name[i]);
+        if (!is_word(k->row->params, k->name[i]) && !is_word(k->row->operands, k->name[i])) tc_fail(k, "%s has no input %s here", k->row->name, k->name[i]);
     }
 }
 
@@ -127,12 +137,14 @@ bool tc_call_run(tc_call *k)
 {
     const tc_row *row = k->row;
     k->n_out = 0;
-    read_defaults(k);
+    tc_read_defaults(k);
     check_names(k);
     if (k->why[0] == 0) {
         born_tensor x = tc_in(k, "input");
         if (row->run != NULL) {
             row->run(k);
+        } else if (row->make != NULL) {
+            tc_module_run(k);
         } else if (row->unary != NULL) {
             tc_out(k, row->unary(x, NULL));
         } else if (row->unary_real != NULL) {

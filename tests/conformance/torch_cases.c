@@ -16,6 +16,7 @@ static const struct { const char *kind; tc_kind run; } kinds[] = {
     { "op", tc_run_gradient_case },
     { "grad2", tc_run_gradient_case },
     { "loss", tc_run_gradient_case },
+    { "module", tc_run_gradient_case },
 };
 
 static tc_result run_case(tc_case *c, born_device *d, char *why)

@@ -50,10 +50,15 @@ typedef struct tc_row {
     tc_unary unary;                 /* or: input -> this operator */
     tc_unary unary_real;            /*     the same, integers becoming floats first */
     tc_binary binary;               /*     input, other -> this operator, of their common type */
+    born_module *(*make)(struct tc_call *k, born_module *parent, const char *name);     /* or: a module, run on */
+    const char *operands;           /*     these inputs, in this order */
 } tc_row;
 
 typedef struct tc_call {
     const tc_row *row;
+    const tc_case *from;            /* where a module's state comes from; NULL for calls within calls */
+    born_module *root, *module;
+    int wanted;                     /* how many results */
     born_backend *b;
     born_dtype real;                /* PyTorch's default float type here */
     json_t *args, *defaults;
@@ -69,6 +74,9 @@ typedef struct tc_call {
 const tc_row *tc_find_row(const char *name);
 /// Runs a call whose row, chain, arguments and inputs are set; the results are in k->out. False: k->why.
 bool tc_call_run(tc_call *k);
+void tc_read_defaults(tc_call *k);          /* into k->defaults, to be given up */
+/// The name of a row's parameter by position; false behind the last.
+bool tc_param_at(const tc_row *row, int at, char *name, size_t room);
 /// Runs a row on the inputs of `like` where `in` and `names` are NULL, and on other arguments where args is given.
 born_tensor tc_call_other(tc_call *like, const char *row, json_t *args, const char *const *names,
                           const born_tensor *in, int n_in);
@@ -158,11 +166,20 @@ born_tensor tc_adaptive_avg(tc_call *k, born_tensor x, const tc_ints *size);
 born_tensor tc_pairwise(tc_call *k, born_tensor x, born_tensor y, double p, double eps, bool keep);
 born_tensor tc_index(tc_call *k, born_tensor x, const json_t *index);
 
+/* ---- modules ---- */
+
+/// Makes, loads and runs the module of k's row; the results are in k->out.
+void tc_module_run(tc_call *k);
+/// A module of PyTorch's class with that constructor call's text, "Linear(3, 5)" or "LogSoftmax(dim=1)".
+born_module *tc_module_parse(tc_call *k, born_module *parent, const char *name, const char *text);
+/// The same with arguments.
+born_module *tc_module_make(tc_call *k, born_module *parent, const char *name, const char *row, json_t *args);
+
 /* ---- running ---- */
 
 typedef enum tc_result { TC_PASSED, TC_FAILED, TC_SKIPPED } tc_result;
 typedef tc_result (*tc_kind)(tc_case *c, born_device *d, char *why);
-tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why);     /* op, grad2, loss */
+tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why);     /* op, grad2, loss, module */
 
 /// Compares a tensor with an expected array of the case; false with a line in `why`.
 bool tc_compare(const tc_case *c, const char *expected, born_tensor got, char *why);

@@ -55,22 +55,6 @@ static const char *full_name(const parser *s, const char *function, char *text, 
     return NULL;
 }
 
-static bool param_at(const tc_row *row, int at, char *name, size_t room)
-{
-    const char *p = row->params;
-    for (int i = 0;; i++) {
-        p += strspn(p, ", ");
-        size_t n = strcspn(p, ",= ");
-        if (n == 0 || n >= room) return false;
-        if (i == at) {
-            memcpy(name, p, n);
-            name[n] = 0;
-            return true;
-        }
-        for (int depth = 0; *p != 0 && (*p != ',' || depth > 0); p++) depth += (*p == '[') - (*p == ']');
-    }
-}
-
 /* One argument of a function: an expression, or the name of an argument that is no tensor ({0}). */
 static born_tensor argument(parser *s)
 {
@@ -97,7 +81,7 @@ static born_tensor function(parser *s, const char *short_name)
     const tc_row *row = tc_find_row(name);
     do {
         born_tensor x = argument(s);
-        if (tc_given(x) && n < MOST_ARGS && param_at(row, at, names[n], sizeof names[n])) {
+        if (tc_given(x) && n < MOST_ARGS && tc_param_at(row, at, names[n], sizeof names[n])) {
             in[n] = x;
             keys[n] = names[n];
             n++;

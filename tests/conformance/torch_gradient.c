@@ -1,4 +1,4 @@
-/* torch_cases: kinds op, grad2 and loss. The function runs under autodiff (under two of them for grad2), the sum of its
+/* torch_cases: kinds op, grad2, loss and module. The function runs under autodiff (under two of them for grad2), the sum of its
    results times the case's cotangents is differentiated, and values, gradients and second derivatives are compared. */
 #include "torch_cases.h"
 
@@ -89,8 +89,12 @@ static bool compare_gradient(run *r, const char *array, born_tensor g, born_tens
     return tc_compare(r->c, array, tc_given(g) ? g : tc_full_like(&r->k, x, 0), r->why);
 }
 
+/* An input, or as "state.<path>" a parameter of the module. */
 static born_tensor case_input(const run *r, const char *name, const born_tensor *made)
 {
+    if (strncmp(name, "state.", 6) == 0) {
+        return r->k.module != NULL ? born_module_find(r->k.module, name + 6) : tc_absent;
+    }
     for (int i = 0; i < r->k.n_in; i++) {
         const char *now = strcmp(r->k.name[i], "log_probs") == 0 ? "logits" : r->k.name[i];
         if (strcmp(now, name) == 0) return made[i];
@@ -137,11 +141,33 @@ static bool second_gradients(run *r, const born_tensor *made)
     return true;
 }
 
+/* Buffers that forward changed. */
+static bool compare_state(run *r)
+{
+    const char *name;
+    json_t *array;
+    json_object_foreach(json_object_get(r->c->json, "state_after"), name, array) {
+        if (!tc_compare(r->c, json_string_value(array), born_module_find(r->k.module, name), r->why)) return false;
+    }
+    return true;
+}
+
+/* Arguments of forward stand beside the constructor's: their names differ. */
+static json_t *all_arguments(const tc_case *c)
+{
+    json_t *all = json_copy(json_object_get(c->json, "args"));
+    json_t *more = json_object_get(c->json, "forward_args");
+    if (all != NULL && more != NULL) json_object_update(all, more);
+    return all;
+}
+
 static bool run_function(run *r)
 {
     const char *name = tc_string(r->c->json, "name", "");
     r->k.row = tc_find_row(name);
-    r->k.args = json_object_get(r->c->json, "args");
+    r->k.args = all_arguments(r->c);
+    r->k.from = r->c;
+    r->k.wanted = (int)json_array_size(json_object_get(r->c->json, "outputs"));
     if (r->k.row == NULL) {
         snprintf(r->why, TC_TEXT, "%.100s: no such function here", name);
         return false;
@@ -168,13 +194,15 @@ tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why)
     bool good = make_inputs(r, twice);
     memcpy(made, r->k.in, sizeof made);
     good = good && precompute(r) && run_function(r) && compare_outputs(r) && first_gradients(r, made);
-    good = good && (!twice || second_gradients(r, made));
+    good = good && (!twice || second_gradients(r, made)) && compare_state(r);
     born_error err;
     born_backend_take_error(r->b, &err);
     if (good && err.status != BORN_OK) {
         snprintf(why, TC_TEXT, "%s: %.300s", born_status_name(err.status), err.text);
         good = false;
     }
+    json_decref(r->k.args);
+    born_module_close(&r->k.root);
     born_backend_close(&r->b);
     free(r);
     return good ? TC_PASSED : TC_FAILED;
