@@ -42,7 +42,8 @@ static double log_plus1(double y)
 
 double born__sp_lgamma(double x)
 {
-    static const double stirling[] = { 1 / 12.0, -1 / 360.0, 1 / 1260.0, -1 / 1680.0, 1 / 1188.0, -691 / 360360.0, 1 / 156.0 };
+    static const double stirling[] = { 1 / 12.0,         -1 / 360.0, 1 / 1260.0, -1 / 1680.0, 1 / 1188.0,
+                                       -691 / 360360.0, 1 / 156.0 };
     if (x != x || isinf(x)) return fabs(x);
     if (x <= 0 && x == floor(x)) return INFINITY;
     if (x < 0.5) return born__sp_log(pi / fabs(sin_pi(x))) - born__sp_lgamma(1 - x);

@@ -1,5 +1,5 @@
-/* Special functions in f64, of additions, products, divisions and square roots alone, so that they have the same bits on
-   every machine (libm's differ). Right to some units of the last place; special.c makes operators of them. */
+/* Special functions in f64, of additions, products, divisions and square roots alone, so that they have the same bits
+   on every machine (libm's differ). Right to some units of the last place; special.c makes operators of them. */
 #ifndef BORN_OPS_SPECIAL_MATH_H
 #define BORN_OPS_SPECIAL_MATH_H
 

@@ -154,7 +154,8 @@ static void run_lerp(tc_call *k)
 /* max + log(1 + exp(-|x - y|)); where both are the same infinity their difference counts as 0. */
 static born_tensor log_add(tc_call *k, born_tensor x, born_tensor y, double base)
 {
-    born_tensor same = born_eq(x, y), difference = born_sub(x, y), zero = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 0);
+    born_tensor same = born_eq(x, y), difference = born_sub(x, y),
+                zero = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 0);
     born_tensor apart = born_mul(born_neg(born_abs(born_where(same, zero, difference))), log(base));
     return born_add(born_max(x, y), born_mul(born_log1p(born_exp(apart)), 1 / log(base)));
 }
@@ -189,7 +190,8 @@ static void run_dist(tc_call *k)
 /* Euclid, for as long as a remainder is left anywhere. */
 static born_tensor gcd(tc_call *k, born_tensor x, born_tensor y)
 {
-    born_tensor zero = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 0), one = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 1);
+    born_tensor zero = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 0),
+                one = tc_full(k, born_dtype_of(x), (born_shape){ 0 }, 1);
     born_shape s = tc_broadcast(k, born_shape_of(x), born_shape_of(y));
     x = born_abs(born_expand(x, s));
     y = born_abs(born_expand(y, s));

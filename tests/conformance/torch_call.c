@@ -129,7 +129,8 @@ static void check_names(tc_call *k)
         if (!is_word(k->row->params, key)) tc_fail(k, "%s has no argument %s here", k->row->name, key);
     }
     for (int i = 0; i < k->n_in; i++) {
-        if (!is_word(k->row->params, k->name[i]) && !is_word(k->row->operands, k->name[i])) tc_fail(k, "%s has no input %s here", k->row->name, k->name[i]);
+        if (!is_word(k->row->params, k->name[i]) && !is_word(k->row->operands, k->name[i]))
+            tc_fail(k, "%s has no input %s here", k->row->name, k->name[i]);
     }
 }
 
@@ -154,6 +155,10 @@ bool tc_call_run(tc_call *k)
             tc_promote(k, &x, &y);
             tc_out(k, row->binary(x, y, NULL));
         }
+    }
+    /* a float type asked for is still stored as the case's */
+    for (int i = 0; json_object_get(k->args, "dtype") != NULL && i < k->n_out; i++) {
+        if (tc_is_real(born_dtype_of(k->out[i]))) k->out[i] = tc_to(k->out[i], k->real);
     }
     json_decref(k->defaults);
     k->defaults = NULL;

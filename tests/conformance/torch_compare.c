@@ -1,5 +1,5 @@
-/* torch_cases: results against expected arrays, element by element as the data's README says, and case arrays as tensors
-   in the memory layout that the case asks for. */
+/* torch_cases: results against expected arrays, element by element as the data's README says, and case arrays as
+   tensors in the memory layout that the case asks for. */
 #include "torch_cases.h"
 
 static double element(const born_array *a, const void *data, int64_t i)
@@ -50,12 +50,13 @@ static bool compare(const tc_case *c, const char *name, const born_array *want, 
     for (int i = 0; i < want->shape.rank; i++) n *= want->shape.dim[i];
     for (int64_t i = 0; i < n; i++) {
         double g = element(want, got, i), w = element(want, want->data, i);
-        bool good = exact ? want->dtype == BORN_I64 ? ((const int64_t *)got)[i] == ((const int64_t *)want->data)[i] : g == w
-                          : close_enough(g, w, rtol, atol);
+        bool good =
+            exact ? want->dtype == BORN_I64 ? ((const int64_t *)got)[i] == ((const int64_t *)want->data)[i] : g == w
+                  : close_enough(g, w, rtol, atol);
         if (good) continue;
         if (wrong++ == 0) {
-            snprintf(why, TC_TEXT, "%s, element %lld: %.9g, not %.9g (off by %.3g, atol %.2g)", name, (long long)i, g, w,
-                     fabs(g - w), atol);
+            snprintf(why, TC_TEXT, "%s, element %lld: %.9g, not %.9g (off by %.3g, atol %.2g)", name, (long long)i, g,
+                     w, fabs(g - w), atol);
         }
     }
     size_t used = strlen(why);

@@ -103,7 +103,8 @@ static void run_unfold(tc_call *k)
     windows w = read_windows(k, tc_size(x, 2), tc_size(x, 3));
     x = born_pad(x, BORN_INTS(0, 0, w.pad[0], w.pad[1], 0, 0, w.pad[0], w.pad[1]), 0, NULL);
     x = born_reshape(x, BORN_SHAPE(n, c, w.size[0] * w.size[1]));
-    x = born_reshape(born_gather(x, places(k, &w), 2), BORN_SHAPE(n, c * w.kernel[0] * w.kernel[1], w.out[0] * w.out[1]));
+    x = born_reshape(born_gather(x, places(k, &w), 2),
+                     BORN_SHAPE(n, c * w.kernel[0] * w.kernel[1], w.out[0] * w.out[1]));
     tc_out(k, alone ? tc_squeeze(x, 0) : x);
 }
 

@@ -164,7 +164,8 @@ static void trapezoid(tc_call *k, bool running)
             x = born_reshape(x, s);
         }
         int across = dim - rank + tc_rank(x);
-        mid = born_mul(mid, born_sub(tc_slice(x, across, 1, INT64_MAX, 1), tc_slice(x, across, 0, tc_size(x, across) - 1, 1)));
+        mid = born_mul(
+            mid, born_sub(tc_slice(x, across, 1, INT64_MAX, 1), tc_slice(x, across, 0, tc_size(x, across) - 1, 1)));
     } else {
         mid = born_mul(mid, tc_num(k, "dx"));
     }
@@ -286,14 +287,21 @@ static void run_bucketize(tc_call *k)
 
 const tc_row tc_rows_count[] = {
     { .name = "torch.norm", .params = "input, p='fro', dim=null, keepdim=false, dtype=null", .run = run_norm },
-    { .name = "torch.linalg.norm", .params = "A, input, ord=null, dim=null, keepdim=false, dtype=null", .run = run_linalg_norm },
-    { .name = "torch.linalg.vector_norm", .params = "x, input, ord=2, dim=null, keepdim=false, dtype=null",
+    { .name = "torch.linalg.norm",
+      .params = "A, input, ord=null, dim=null, keepdim=false, dtype=null",
+      .run = run_linalg_norm },
+    { .name = "torch.linalg.vector_norm",
+      .params = "x, input, ord=2, dim=null, keepdim=false, dtype=null",
       .run = run_vector_norm },
-    { .name = "torch.linalg.matrix_norm", .params = "A, input, ord='fro', dim=[-2,-1], keepdim=false, dtype=null",
+    { .name = "torch.linalg.matrix_norm",
+      .params = "A, input, ord='fro', dim=[-2,-1], keepdim=false, dtype=null",
       .run = run_matrix_norm },
-    { .name = "torch.nn.functional.pairwise_distance", .params = "x1, x2, p=2.0, eps=1e-06, keepdim=false",
+    { .name = "torch.nn.functional.pairwise_distance",
+      .params = "x1, x2, p=2.0, eps=1e-06, keepdim=false",
       .run = run_pairwise_distance },
-    { .name = "torch.nn.functional.cosine_similarity", .params = "x1, x2, dim=1, eps=1e-08", .run = run_cosine_similarity },
+    { .name = "torch.nn.functional.cosine_similarity",
+      .params = "x1, x2, dim=1, eps=1e-08",
+      .run = run_cosine_similarity },
     { .name = "torch.cosine_similarity", .params = "x1, x2, dim=1, eps=1e-08", .run = run_cosine_similarity },
     { .name = "torch.cdist", .params = "x1, x2, p=2.0, compute_mode=null", .run = run_cdist },
     { .name = "torch.nn.functional.pdist", .params = "input, p=2.0", .run = run_pdist },
@@ -308,7 +316,8 @@ const tc_row tc_rows_count[] = {
     { .name = "torch.msort", .params = "input", .run = run_msort },
     { .name = "torch.topk", .params = "input, k, dim=-1, largest=true, sorted=true", .run = run_topk },
     { .name = "torch.searchsorted",
-      .params = "sorted_sequence, input, out_int32=false, right=false, side=null, sorter", .run = run_searchsorted },
+      .params = "sorted_sequence, input, out_int32=false, right=false, side=null, sorter",
+      .run = run_searchsorted },
     { .name = "torch.bucketize", .params = "input, boundaries, out_int32=false, right=false", .run = run_bucketize },
     { 0 },
 };

@@ -112,7 +112,8 @@ static void run_embedding_bag(tc_call *k)
 /* ---- attention ---- */
 
 /* softmax(q k' * scale + mask) v, written out for types that the operator lacks. */
-static born_tensor written_out(tc_call *k, born_tensor q, born_tensor key, born_tensor v, born_tensor mask, double scale)
+static born_tensor written_out(tc_call *k, born_tensor q, born_tensor key, born_tensor v, born_tensor mask,
+                               double scale)
 {
     int64_t heads = tc_size(q, 1), groups = heads / tc_size(key, 1);
     born_shape s = born_shape_of(key), w = born_shape_of(v);
@@ -184,7 +185,8 @@ static void run_rotary(tc_call *k)
         born_tensor p = tc_slice(y, 3, 0, pairs ? width : half, step), q = tc_slice(y, 3, second, width, step);
         born_tensor u = born_sub(born_mul(p, cs), born_mul(q, sn)), w = born_add(born_mul(p, sn), born_mul(q, cs));
         born_tensor part[2] = { u, w };
-        born_tensor turned = pairs ? born_reshape(tc_stack(part, 2, 4), BORN_SHAPE(1, -1, t, width)) : born_concat(part, 2, 3);
+        born_tensor turned =
+            pairs ? born_reshape(tc_stack(part, 2, 4), BORN_SHAPE(1, -1, t, width)) : born_concat(part, 2, 3);
         born_tensor whole[2] = { turned, tc_slice(y, 3, width, d, 1) };
         y = width < d ? born_concat(whole, 2, 3) : turned;
     }

@@ -1,7 +1,7 @@
 /* torch_cases: cases whose note is a formula around the function, such as "gather(input^2, dim, index) * input[:, :3]".
-   Grammar: products of factors; a factor is a primary, "^n" and postfixes; a primary is an input's name or a function of
-   the table applied to expressions by position. The case's own function takes the case's arguments; an argument that is
-   no input is skipped, since its value stands there. */
+   Grammar: products of factors; a factor is a primary, "^n" and postfixes; a primary is an input's name or a function
+   of the table applied to expressions by position. The case's own function takes the case's arguments; an argument that
+   is no input is skipped, since its value stands there. */
 #include <ctype.h>
 
 #include "torch_cases.h"

@@ -141,7 +141,8 @@ static void run_index_put(tc_call *k)
     born_tensor list[TC_MOST_IN];
     json_t *index = json_array();
     int n = tc_list(k, "indices", list, TC_MOST_IN);
-    for (int i = 0; i < n; i++) json_array_append_new(index, json_pack("{s:o}", "tensor", json_sprintf("indices.%d", i)));
+    for (int i = 0; i < n; i++)
+        json_array_append_new(index, json_pack("{s:o}", "tensor", json_sprintf("indices.%d", i)));
     write_at(k, index, tc_operand(k, "values", tc_in(k, "input")), tc_flag(k, "accumulate"));
     json_decref(index);
 }

@@ -1,5 +1,6 @@
-/* torch_cases: kinds op, grad2, loss and module. The function runs under autodiff (under two of them for grad2), the sum of its
-   results times the case's cotangents is differentiated, and values, gradients and second derivatives are compared. */
+/* torch_cases: kinds op, grad2, loss and module. The function runs under autodiff (under two of them for grad2), the
+   sum of its results times the case's cotangents is differentiated, and values, gradients, second derivatives and
+   changed state are compared. */
 #include "torch_cases.h"
 
 typedef struct run {

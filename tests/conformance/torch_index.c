@@ -42,7 +42,8 @@ static void run_take_along_dim(tc_call *k)
 static born_tensor source(tc_call *k, born_tensor x, born_tensor at)
 {
     born_tensor src = tc_in(k, "src");
-    if (!tc_given(src)) return tc_full(k, born_dtype_of(x), born_shape_of(at), tc_num(k, tc_none(k, "value") ? "src" : "value"));
+    if (!tc_given(src))
+        return tc_full(k, born_dtype_of(x), born_shape_of(at), tc_num(k, tc_none(k, "value") ? "src" : "value"));
     for (int i = 0; i < tc_rank(at); i++) {
         if (tc_size(src, i) > tc_size(at, i)) src = tc_slice(src, i, 0, tc_size(at, i), 1);
     }
@@ -75,7 +76,8 @@ static void run_scatter_reduce(tc_call *k)
     int dim = dim_of(k, x), i = 0;
     while (i < 4 && !tc_says(k, "reduce", how[i].name)) i++;
     born_tensor src = source(k, x, at);
-    bool self = tc_flag(k, "include_self"), mean = strcmp(how[i].name, "mean") == 0, real = tc_is_real(born_dtype_of(x));
+    bool self = tc_flag(k, "include_self"), mean = strcmp(how[i].name, "mean") == 0,
+         real = tc_is_real(born_dtype_of(x));
     double neutral = real || !isinf(how[i].neutral) ? how[i].neutral : copysign(9223372036854774784.0, how[i].neutral);
     if (!self) x = scatter(x, dim, at, tc_full(k, born_dtype_of(x), born_shape_of(at), neutral), 0);
     born_tensor r = scatter(x, dim, at, src, how[i].reduction);
@@ -121,7 +123,8 @@ static void run_index_fill(tc_call *k) { index_write(k, tc_operand(k, "value", t
 static void run_put(tc_call *k)
 {
     born_tensor x = tc_in(k, "input");
-    born_tensor r = scatter(tc_flat(x), 0, tc_flat(tc_in(k, "index")), tc_flat(tc_in(k, "source")), tc_flag(k, "accumulate"));
+    born_tensor r =
+        scatter(tc_flat(x), 0, tc_flat(tc_in(k, "index")), tc_flat(tc_in(k, "source")), tc_flag(k, "accumulate"));
     tc_out(k, born_reshape(r, born_shape_of(x)));
 }
 

@@ -183,7 +183,8 @@ static void run_logspace(tc_call *k) { space(k, true); }
 
 static born_tensor band(tc_call *k, int64_t rows, int64_t columns, int64_t offset, bool lower)
 {
-    return born_trilu(tc_full(k, BORN_I64, BORN_SHAPE(rows, columns), 1), offset, &(born_trilu_attrs){ .lower = lower });
+    return born_trilu(tc_full(k, BORN_I64, BORN_SHAPE(rows, columns), 1), offset,
+                      &(born_trilu_attrs){ .lower = lower });
 }
 static void run_eye(tc_call *k)
 {

@@ -9,7 +9,8 @@ static born_module *make_linear(tc_call *k, born_module *parent, const char *nam
 static born_module *make_bilinear(tc_call *k, born_module *parent, const char *name)
 {
     born_linear_desc d = { .no_bias = !tc_flag(k, "bias") };
-    return born_bilinear(parent, name, tc_int(k, "in1_features"), tc_int(k, "in2_features"), tc_int(k, "out_features"), &d);
+    return born_bilinear(parent, name, tc_int(k, "in1_features"), tc_int(k, "in2_features"), tc_int(k, "out_features"),
+                         &d);
 }
 
 /* ---- convolution ---- */
@@ -30,7 +31,8 @@ static int dims_of(const tc_call *k)
 }
 static born_module *make_conv(tc_call *k, born_module *parent, const char *name)
 {
-    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"), dilation = tc_ints_of(k, "dilation");
+    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"),
+            dilation = tc_ints_of(k, "dilation");
     bool text = json_is_string(tc_arg(k, "padding"));
     tc_ints pad = text ? (tc_ints){ .n = 0 } : tc_ints_of(k, "padding");
     born_conv_desc d = { .stride = TC_SPAN(stride), .padding = TC_SPAN(pad), .dilation = TC_SPAN(dilation),
@@ -41,7 +43,8 @@ static born_module *make_conv(tc_call *k, born_module *parent, const char *name)
 }
 static born_module *make_conv_transpose(tc_call *k, born_module *parent, const char *name)
 {
-    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"), dilation = tc_ints_of(k, "dilation");
+    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"),
+            dilation = tc_ints_of(k, "dilation");
     tc_ints pad = tc_ints_of(k, "padding"), more = tc_ints_of(k, "output_padding");
     born_conv_transpose_desc d = { .stride = TC_SPAN(stride), .padding = TC_SPAN(pad), .output_padding = TC_SPAN(more),
                                    .dilation = TC_SPAN(dilation), .groups = tc_int(k, "groups"),
@@ -54,7 +57,8 @@ static born_module *make_conv_transpose(tc_call *k, born_module *parent, const c
 
 static born_module *make_max_pool(tc_call *k, born_module *parent, const char *name)
 {
-    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"), dilation = tc_ints_of(k, "dilation");
+    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"),
+            dilation = tc_ints_of(k, "dilation");
     tc_ints pad = tc_ints_of(k, "padding");
     born_max_pool_desc d = { .stride = TC_SPAN(stride), .padding = TC_SPAN(pad), .dilation = TC_SPAN(dilation),
                              .ceil_mode = tc_flag(k, "ceil_mode") };
@@ -63,8 +67,11 @@ static born_module *make_max_pool(tc_call *k, born_module *parent, const char *n
 static born_module *make_avg_pool(tc_call *k, born_module *parent, const char *name)
 {
     tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"), pad = tc_ints_of(k, "padding");
-    born_avg_pool_desc d = { .stride = TC_SPAN(stride), .padding = TC_SPAN(pad), .ceil_mode = tc_flag(k, "ceil_mode"),
-                             .exclude_pad = !tc_flag(k, "count_include_pad"), .divisor = tc_int(k, "divisor_override") };
+    born_avg_pool_desc d = { .stride = TC_SPAN(stride),
+                             .padding = TC_SPAN(pad),
+                             .ceil_mode = tc_flag(k, "ceil_mode"),
+                             .exclude_pad = !tc_flag(k, "count_include_pad"),
+                             .divisor = tc_int(k, "divisor_override") };
     return born_avg_pool_nd_sized(parent, name, dims_of(k), TC_SPAN(kernel), &d, sizeof d);
 }
 static born_module *make_lp_pool(tc_call *k, born_module *parent, const char *name)
@@ -137,7 +144,8 @@ static born_module *make_channel_shuffle(tc_call *k, born_module *parent, const 
 }
 static born_module *make_unfold(tc_call *k, born_module *parent, const char *name)
 {
-    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"), dilation = tc_ints_of(k, "dilation");
+    tc_ints kernel = tc_ints_of(k, "kernel_size"), stride = tc_ints_of(k, "stride"),
+            dilation = tc_ints_of(k, "dilation");
     tc_ints pad = tc_ints_of(k, "padding"), size = tc_ints_of(k, "output_size");
     born_window_desc d = { .stride = TC_SPAN(stride), .padding = TC_SPAN(pad), .dilation = TC_SPAN(dilation) };
     if (size.none) return born_unfold(parent, name, TC_SPAN(kernel), &d);
@@ -197,28 +205,37 @@ static born_module *make_local_response(tc_call *k, born_module *parent, const c
     return born_local_response_norm(parent, name, tc_int(k, "size"), &d);
 }
 
-#define LAYER(class_, parameters, f) { .name = "torch.nn." class_, .params = parameters, .make = f, .operands = "input" }
+#define LAYER(class_, parameters, f)                                                                                   \
+    {                                                                                                                  \
+        .name = "torch.nn." class_, .params = parameters, .make = f, .operands = "input"                               \
+    }
 #define DIMS(class_, parameters, f)                                                                                   \
     LAYER(class_ "1d", parameters, f), LAYER(class_ "2d", parameters, f), LAYER(class_ "3d", parameters, f)
 #define LIKE(class_, parameters, f, inputs)                                                                           \
     { .name = "torch.nn." class_, .params = parameters ", output_size=null", .make = f, .operands = inputs }
-#define TRANSPOSE                                                                                                     \
-    "in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=true, dilation=1, "  \
+#define TRANSPOSE                                                                                                      \
+    "in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=true, dilation=1, " \
     "padding_mode='zeros'"
 #define NORM "num_features, eps=1e-05, momentum=0.1, "
 const tc_row tc_rows_layer[] = {
     LAYER("Linear", "in_features, out_features, bias=true", make_linear),
-    { .name = "torch.nn.Bilinear", .params = "in1_features, in2_features, out_features, bias=true", .make = make_bilinear,
+    { .name = "torch.nn.Bilinear",
+      .params = "in1_features, in2_features, out_features, bias=true",
+      .make = make_bilinear,
       .operands = "input1, input2" },
-    DIMS("Conv", "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=true, "
-         "padding_mode='zeros'", make_conv),
+    DIMS("Conv",
+         "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=true, "
+         "padding_mode='zeros'",
+         make_conv),
     LIKE("ConvTranspose1d", TRANSPOSE, make_conv_transpose, "input, like"),
     LIKE("ConvTranspose2d", TRANSPOSE, make_conv_transpose, "input, like"),
     LIKE("ConvTranspose3d", TRANSPOSE, make_conv_transpose, "input, like"),
     DIMS("MaxPool", "kernel_size, stride=null, padding=0, dilation=1, return_indices=false, ceil_mode=false",
          make_max_pool),
-    DIMS("AvgPool", "kernel_size, stride=null, padding=0, ceil_mode=false, count_include_pad=true, "
-         "divisor_override=null", make_avg_pool),
+    DIMS("AvgPool",
+         "kernel_size, stride=null, padding=0, ceil_mode=false, count_include_pad=true, "
+         "divisor_override=null",
+         make_avg_pool),
     DIMS("LPPool", "norm_type, kernel_size, stride=null, ceil_mode=false", make_lp_pool),
     DIMS("AdaptiveAvgPool", "output_size", make_adaptive_avg),
     DIMS("AdaptiveMaxPool", "output_size, return_indices=false", make_adaptive_max),

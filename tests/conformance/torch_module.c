@@ -1,5 +1,5 @@
 /* torch_cases: modules. A row makes the module from PyTorch's constructor arguments; here it gets the case's state by
-   name, its mode and its operands. Constructor calls as text ("Conv1d(2, 3, 3)") are read for Sequential and the like. */
+   name, its mode and its operands. Constructor calls as text ("Conv1d(2, 3, 3)") are read for Sequential and nets. */
 #include <ctype.h>
 
 #include "torch_cases.h"
@@ -80,7 +80,9 @@ born_module *tc_module_make(tc_call *k, born_module *parent, const char *name, c
 /* A Python value as JSON: True, False, None, tuples and quotes. */
 static json_t *read_value(const char *text, size_t n)
 {
-    static const struct { const char *python, *json; } words[] = { { "True", "true" }, { "False", "false" }, { "None", "null" } };
+    static const struct {
+        const char *python, *json;
+    } words[] = { { "True", "true" }, { "False", "false" }, { "None", "null" } };
     char json[256];
     size_t used = 0;
     for (size_t i = 0; i < n && used + 8 < sizeof json;) {

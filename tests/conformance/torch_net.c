@@ -36,11 +36,14 @@ static born_module *define(born_module *parent, const char *name, const born_mod
 
 /* ---- images ---- */
 
-static void forward_lenet(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out, const born_site *at)
+static void forward_lenet(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                          const born_site *at)
 {
     (void)n_in, (void)n_out, (void)at;
     born_max_pool_attrs p = { .kernel_shape = BORN_INTS(2, 2), .strides = BORN_INTS(2, 2) };
-    born_average_pool_attrs q = { .kernel_shape = BORN_INTS(2, 2), .pads = BORN_INTS(1, 1, 1, 1), .count_include_pad = true };
+    born_average_pool_attrs q = { .kernel_shape = BORN_INTS(2, 2),
+                                  .pads = BORN_INTS(1, 1, 1, 1),
+                                  .count_include_pad = true };
     born_tensor x = born_max_pool(born_tanh(apply(m, "conv1", in[0])), &p);
     x = born_average_pool(born_relu(apply(m, "conv2", x)), &q);
     x = tc_slice(tc_slice(x, 2, 0, 2, 1), 3, 0, 2, 1);
@@ -58,7 +61,8 @@ static born_module *make_lenet(tc_call *k, born_module *parent, const char *name
     return m;
 }
 
-static void forward_basic(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out, const born_site *at)
+static void forward_basic(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                          const born_site *at)
 {
     (void)n_in, (void)n_out, (void)at;
     born_module *down = born_module_get(m, "downsample");
@@ -101,7 +105,8 @@ static born_module *make_inverted(tc_call *k, born_module *parent, const char *n
     return m;
 }
 
-static void forward_mixer(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out, const born_site *at)
+static void forward_mixer(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                          const born_site *at)
 {
     (void)n_in, (void)n_out, (void)at;
     born_tensor t = born_gelu(apply(m, "t1", tc_swap(apply(m, "n1", in[0]), 1, 2)), NULL);
@@ -122,7 +127,8 @@ static born_module *make_mixer(tc_call *k, born_module *parent, const char *name
     return m;
 }
 
-static void forward_vit(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out, const born_site *at)
+static void forward_vit(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                        const born_site *at)
 {
     (void)n_in, (void)n_out, (void)at;
     born_tensor p = apply(m, "proj", in[0]), cls = born_module_tensor(m, "cls");        /* [N, d, h, w] */
@@ -263,7 +269,8 @@ static born_tensor root_mean_square(born_module *m, const char *name, born_tenso
 {
     return born_rms_norm(x, born_module_tensor(m, name), &(born_rms_norm_attrs){ .epsilon = 1e-5 });
 }
-static void forward_llama(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out, const born_site *at)
+static void forward_llama(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                          const born_site *at)
 {
     (void)n_in, (void)n_out, (void)at;
     int64_t heads = *(const int64_t *)born_module_config(m);
@@ -281,7 +288,8 @@ static born_module *make_llama(tc_call *k, born_module *parent, const char *name
 {
     static const born_module_ops ops = { .name = "LlamaBlock", .forward = forward_llama };
     born_module *m = define(parent, name, &ops, tc_int(k, "heads"));
-    int d = number(k, "d"), head = d / number(k, "heads"), kv = number(k, "kv_heads") * head, hidden = number(k, "hidden");
+    int d = number(k, "d"), head = d / number(k, "heads"), kv = number(k, "kv_heads") * head,
+        hidden = number(k, "hidden");
     parameter(m, "norm1", BORN_SHAPE(d));
     parameter(m, "norm2", BORN_SHAPE(d));
     child(k, m, "wq", "Linear(%d, %d, bias=False)", d, number(k, "heads") * head);

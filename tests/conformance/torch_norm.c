@@ -34,7 +34,8 @@ static born_tensor norm_by(tc_call *k, born_tensor x, born_tensor mean, born_ten
 {
     born_shape s = BORN_SHAPE(tc_size(x, 1));
     born_batch_norm_attrs a = { .epsilon = tc_num(k, "eps") };
-    return born_batch_norm(x, or_full(k, tc_in(k, "weight"), x, s, 1), or_full(k, tc_in(k, "bias"), x, s, 0), mean, var, &a);
+    return born_batch_norm(x, or_full(k, tc_in(k, "weight"), x, s, 1), or_full(k, tc_in(k, "bias"), x, s, 0), mean, var,
+                           &a);
 }
 static void run_instance_norm(tc_call *k)
 {
@@ -45,7 +46,8 @@ static void run_instance_norm(tc_call *k)
         return;
     }
     born_instance_norm_attrs a = { .epsilon = tc_num(k, "eps") };
-    tc_out(k, born_instance_norm(x, or_full(k, tc_in(k, "weight"), x, s, 1), or_full(k, tc_in(k, "bias"), x, s, 0), &a));
+    tc_out(k,
+           born_instance_norm(x, or_full(k, tc_in(k, "weight"), x, s, 1), or_full(k, tc_in(k, "bias"), x, s, 0), &a));
 }
 
 /* (1 - momentum) * old + momentum * new */
@@ -79,12 +81,17 @@ static void run_batch_norm(tc_call *k)
     out_running(k, "running_var", born_reduce_variance(x, TC_SPAN(rest), &v));
 }
 
-/* Channels may be dim 1 of any tensor of 3 dims or more; a tensor without a batch is not taken. */
+/* The longer half of an even window lies before the channel in PyTorch and behind it in the operator: then the channels
+   are turned around. */
 static void run_local_response_norm(tc_call *k)
 {
+    born_tensor x = tc_in(k, "input");
+    bool even = tc_int(k, "size") % 2 == 0;
     born_lrn_attrs a = { .size = tc_int(k, "size"), .alpha = tc_num(k, "alpha"), .beta = tc_num(k, "beta"),
                          .bias = tc_num(k, "k") };
-    tc_out(k, born_lrn(tc_in(k, "input"), &a));
+    if (even) x = tc_slice(x, 1, -1, INT64_MIN, -1);
+    x = born_lrn(x, &a);
+    tc_out(k, even ? tc_slice(x, 1, -1, INT64_MIN, -1) : x);
 }
 
 /* x over its norm, or over eps where that is larger. */
@@ -101,9 +108,10 @@ const tc_row tc_rows_norm[] = {
     ROW("layer_norm", "normalized_shape, weight, bias, eps=1e-05", run_layer_norm),
     ROW("rms_norm", "normalized_shape, weight, eps=null", run_rms_norm),
     ROW("group_norm", "num_groups, weight, bias, eps=1e-05", run_group_norm),
-    ROW("instance_norm",
-        "running_mean, running_var, weight, bias, use_input_stats=true, momentum=0.1, eps=1e-05", run_instance_norm),
-    ROW("batch_norm", "running_mean, running_var, weight, bias, training=false, momentum=0.1, eps=1e-05", run_batch_norm),
+    ROW("instance_norm", "running_mean, running_var, weight, bias, use_input_stats=true, momentum=0.1, eps=1e-05",
+        run_instance_norm),
+    ROW("batch_norm", "running_mean, running_var, weight, bias, training=false, momentum=0.1, eps=1e-05",
+        run_batch_norm),
     ROW("local_response_norm", "size, alpha=0.0001, beta=0.75, k=1.0", run_local_response_norm),
     ROW("normalize", "p=2.0, dim=1, eps=1e-12", run_normalize),
     { 0 },

@@ -1,5 +1,5 @@
-/* torch_cases: reading case.npz and case.json. An .npz is a zip; here all members are stored, so that an array is a view
-   into the file. Everything is checked against the file's size. */
+/* torch_cases: reading case.npz and case.json. An .npz is a zip; here all members are stored, so that an array is a
+   view into the file. Everything is checked against the file's size. */
 #include "torch_cases.h"
 
 static uint32_t get(const unsigned char *p, int bytes)

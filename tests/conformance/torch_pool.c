@@ -137,7 +137,8 @@ static tc_ints bins(const tc_call *k, born_tensor x, int spatial)
     const json_t *v = tc_arg(k, "output_size");
     for (; size.n < spatial; size.n++) size.v[size.n] = size.v[0];
     for (int i = 0; i < spatial; i++) {
-        if (json_is_array(v) && json_is_null(json_array_get(v, (size_t)i))) size.v[i] = tc_size(x, tc_rank(x) - spatial + i);
+        if (json_is_array(v) && json_is_null(json_array_get(v, (size_t)i)))
+            size.v[i] = tc_size(x, tc_rank(x) - spatial + i);
     }
     return size;
 }
@@ -170,7 +171,8 @@ static void run_adaptive_avg_pool2d(tc_call *k) { adaptive_avg(k, 2); }
 static void run_adaptive_avg_pool3d(tc_call *k) { adaptive_avg(k, 3); }
 
 /* The bin's part of each plane, flat: where its largest element lies there, and in the plane. */
-static born_tensor largest_of_bin(tc_call *k, born_tensor flat, const int64_t *in, const int64_t *out, const int64_t *bin)
+static born_tensor largest_of_bin(tc_call *k, born_tensor flat, const int64_t *in, const int64_t *out,
+                                  const int64_t *bin)
 {
     int64_t lo[3], hi[3], n = 0;
     for (int i = 0; i < 3; i++) {
@@ -243,9 +245,12 @@ static void run_max_unpool1d(tc_call *k) { max_unpool(k, 1); }
 static void run_max_unpool2d(tc_call *k) { max_unpool(k, 2); }
 static void run_max_unpool3d(tc_call *k) { max_unpool(k, 3); }
 
-#define MAX(dims, f)                                                                                                  \
-    { .name = "torch.nn.functional.max_pool" dims,                                                                    \
-      .params = "input, kernel_size, stride=null, padding=0, dilation=1, ceil_mode=false, return_indices=false", .run = f }
+#define MAX(dims, f)                                                                                                   \
+    {                                                                                                                  \
+        .name = "torch.nn.functional.max_pool" dims,                                                                   \
+        .params = "input, kernel_size, stride=null, padding=0, dilation=1, ceil_mode=false, return_indices=false",     \
+        .run = f                                                                                                       \
+    }
 #define AVG(dims, f)                                                                                                  \
     { .name = "torch.nn.functional.avg_pool" dims, .params = "input, kernel_size, stride=null, padding=0, "           \
       "ceil_mode=false, count_include_pad=true, divisor_override=null", .run = f }

@@ -128,8 +128,11 @@ static born_module *make_transformer_layer(tc_call *k, born_module *parent, cons
 static born_module *make_transformer(tc_call *k, born_module *parent, const char *name)
 {
     bool encoder = strstr(k->row->name, "Encoder") != NULL;
-    tc_call layer = { .b = k->b, .real = k->real, .args = tc_arg(k, encoder ? "encoder_layer" : "decoder_layer"),
-                      .row = tc_find_row(encoder ? "torch.nn.TransformerEncoderLayer" : "torch.nn.TransformerDecoderLayer") };
+    tc_call layer = { .b = k->b,
+                      .real = k->real,
+                      .args = tc_arg(k, encoder ? "encoder_layer" : "decoder_layer"),
+                      .row = tc_find_row(encoder ? "torch.nn.TransformerEncoderLayer"
+                                                 : "torch.nn.TransformerDecoderLayer") };
     tc_read_defaults(&layer);
     born_transformer_desc d = transformer_desc(&layer);
     d.final_norm = !tc_none(k, "norm");
@@ -146,8 +149,8 @@ static born_module *make_transformer(tc_call *k, born_module *parent, const char
     { .name = "torch.nn." class_, .params = parameters, .make = f, .operands = inputs }
 #define ACTIVATION(class_, parameters) LAYER(class_, parameters, make_activation, "input")
 #define DROPOUT(class_) LAYER(class_, "p=0.5, inplace=false", make_dropout, "input")
-#define RECURRENT                                                                                                     \
-    "input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=true, batch_first=false, dropout=0, "             \
+#define RECURRENT                                                                                                      \
+    "input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=true, batch_first=false, dropout=0, "            \
     "bidirectional=false, proj_size=0"
 #define CELL "input_size, hidden_size, bias=true, nonlinearity='tanh'"
 #define TRANSFORMER                                                                                                   \

@@ -28,7 +28,10 @@ static void run_amin(tc_call *k) { reduce(k, born_reduce_min, tc_in(k, "input"))
 static void run_all(tc_call *k) { reduce(k, born_reduce_min, tc_to_bool(tc_in(k, "input"))); }
 static void run_any(tc_call *k) { reduce(k, born_reduce_max, tc_to_bool(tc_in(k, "input"))); }
 static void run_logsumexp(tc_call *k) { reduce(k, born_reduce_log_sum_exp, tc_to_real(k, tc_in(k, "input"))); }
-static void run_count_nonzero(tc_call *k) { reduce(k, born_reduce_sum, tc_to(tc_to_bool(tc_in(k, "input")), BORN_I64)); }
+static void run_count_nonzero(tc_call *k)
+{
+    reduce(k, born_reduce_sum, tc_to(tc_to_bool(tc_in(k, "input")), BORN_I64));
+}
 static void run_aminmax(tc_call *k)
 {
     run_amin(k);
@@ -144,7 +147,8 @@ static void run_quantile(tc_call *k)
     if (tc_says(k, "interpolation", "midpoint")) part = tc_full_like(k, part, 0.5);
     born_shape across = { .rank = tc_rank(sorted) };
     for (int i = 0; i < across.rank; i++) across.dim[i] = i == dim ? tc_count(q) : 1;
-    born_tensor a = born_gather(sorted, born_cast(low, BORN_I64), dim), b = born_gather(sorted, born_cast(high, BORN_I64), dim);
+    born_tensor a = born_gather(sorted, born_cast(low, BORN_I64), dim),
+                b = born_gather(sorted, born_cast(high, BORN_I64), dim);
     born_tensor r = born_add(a, born_mul(born_reshape(part, across), born_sub(b, a)));
     r = tc_move_dim(r, dim, 0);         /* [q, rest...] */
     if (keep) {
@@ -267,7 +271,9 @@ const tc_row tc_rows_reduce[] = {
     { .name = "torch.min", .params = "input, dim=null, keepdim=false, other=null", .run = run_min },
     { .name = "torch.kthvalue", .params = "input, k, dim=-1, keepdim=false", .run = run_kthvalue },
     { .name = "torch.median", .params = "input, dim=null, keepdim=false", .run = run_median },
-    { .name = "torch.quantile", .params = "input, q, dim=null, keepdim=false, interpolation='linear'", .run = run_quantile },
+    { .name = "torch.quantile",
+      .params = "input, q, dim=null, keepdim=false, interpolation='linear'",
+      .run = run_quantile },
     SPREAD("torch.var", run_var),
     SPREAD("torch.std", run_std),
     SPREAD("torch.var_mean", run_var_mean),

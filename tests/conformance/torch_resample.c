@@ -1,19 +1,21 @@
 /* torch_cases: resampling, sampling at a grid, and shuffles of pixels and channels. */
 #include "torch_cases.h"
 
-/* The size asked for; scale factors stay in `scale` where coordinates go by them. */
+/* The size asked for; scale factors stay in `scale` where coordinates go by them and not by the sizes' ratio. */
 static tc_ints target(tc_call *k, born_tensor x, int spatial, double *scale)
 {
     tc_ints size = tc_spatial(k, "size", spatial, NULL);
     const json_t *v = tc_arg(k, "scale_factor");
     scale[0] = 0;
     if (!size.none) return size;
-    bool recompute = tc_flag(k, "recompute_scale_factor");
+    bool whole = true;
     for (int i = 0; i < spatial; i++) {
         double f = tc_number(json_is_array(v) ? json_array_get(v, (size_t)i) : v);
         size.v[i] = (int64_t)floor((double)tc_size(x, 2 + i) * f);
-        scale[i] = recompute ? 0 : f;
+        scale[i] = f;
+        whole &= (double)tc_size(x, 2 + i) * f == (double)size.v[i];
     }
+    if (whole || tc_flag(k, "recompute_scale_factor")) scale[0] = 0;
     size.n = spatial;
     return size;
 }
