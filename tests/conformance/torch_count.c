@@ -21,7 +21,7 @@ born_tensor tc_norm(tc_call *k, born_tensor x, double p, const tc_ints *dims, bo
     born_tensor a = born_abs(x);
     if (p == INFINITY) return tc_reduce_axes(born_reduce_max, a, dims, keep);
     if (p == -INFINITY) return tc_reduce_axes(born_reduce_min, a, dims, keep);
-    if (p == 0) return tc_reduce_axes(born_reduce_sum, tc_to(born_ne(x, 0), born_dtype_of(x)), dims, keep);
+    if (p == 0) return tc_reduce_axes(born_reduce_sum, born_sign(a), dims, keep);
     return power_norm(k, a, p, dims, keep);
 }
 
