@@ -17,6 +17,7 @@ static const struct { const char *kind; tc_kind run; } kinds[] = {
     { "grad2", tc_run_gradient_case },
     { "loss", tc_run_gradient_case },
     { "module", tc_run_gradient_case },
+    { "init", tc_run_init_case },
 };
 
 static tc_result run_case(tc_case *c, born_device *d, char *why)

@@ -180,6 +180,7 @@ born_module *tc_module_make(tc_call *k, born_module *parent, const char *name, c
 typedef enum tc_result { TC_PASSED, TC_FAILED, TC_SKIPPED } tc_result;
 typedef tc_result (*tc_kind)(tc_case *c, born_device *d, char *why);
 tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why);     /* op, grad2, loss, module */
+tc_result tc_run_init_case(tc_case *c, born_device *d, char *why);
 
 /// Compares a tensor with an expected array of the case; false with a line in `why`.
 bool tc_compare(const tc_case *c, const char *expected, born_tensor got, char *why);

@@ -38,7 +38,9 @@ static void run_nll(tc_call *k)
 }
 static void run_ctc(tc_call *k)
 {
-    born_ctc_attrs a = { .reduction = reduction(k), .blank = tc_int(k, "blank"), .zero_infinity = tc_flag(k, "zero_infinity") };
+    born_ctc_loss_attrs a = { .reduction = reduction(k),
+                         .blank = tc_int(k, "blank"),
+                         .zero_infinity = tc_flag(k, "zero_infinity") };
     tc_out(k, born_ctc_loss(tc_in(k, "log_probs"), tc_in(k, "targets"), tc_in(k, "input_lengths"),
                             tc_in(k, "target_lengths"), &a));
 }
