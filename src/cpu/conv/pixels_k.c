@@ -11,8 +11,10 @@
 
 #if BORN_TILE_M == 8
 enum { IMAGES = 2, MOST = 8 };      /* images and result channels of a tile */
-#else
+#elif BORN_TILE_M == 6
 enum { IMAGES = 1, MOST = 6 };
+#else
+enum { IMAGES = 1, MOST = 2 };
 #endif
 enum { LANES = 16 };
 
@@ -199,18 +201,22 @@ BORN_INLINE void run_tile(const pixels_job *j, const place *p, const tap *t, int
     static void tile_##M(const pixels_job *j, const place *p, const tap *t, int n) { run_tile(j, p, t, n, M); }
 TILE(1)
 TILE(2)
+#if BORN_TILE_M > 4
 TILE(3)
 TILE(4)
 TILE(5)
 TILE(6)
+#endif
 #if BORN_TILE_M == 8
 TILE(7)
 TILE(8)
 static void (*const tile_of[])(const pixels_job *, const place *, const tap *,
                                int) = { tile_1, tile_2, tile_3, tile_4, tile_5, tile_6, tile_7, tile_8 };
-#else
+#elif BORN_TILE_M == 6
 static void (*const tile_of[])(const pixels_job *, const place *, const tap *,
                                int) = { tile_1, tile_2, tile_3, tile_4, tile_5, tile_6 };
+#else
+static void (*const tile_of[])(const pixels_job *, const place *, const tap *, int) = { tile_1, tile_2 };
 #endif
 
 /* Items: rows of results, numbered over the first two axes, images (or pairs) and group: neighbours have the same

@@ -66,34 +66,48 @@ BORN_INLINE void add_cells(float *x, int64_t s, int64_t lo, int64_t hi, v16 v)
 /* Lanes of the windows that tap kw takes part in. */
 BORN_INLINE m16 mask_of(int64_t lo, int64_t hi) { return m_and(m_first(hi), m_not(m_first(lo))); }
 
-/* The largest of each window, and, where asked for, the number of the tap that it was (-1: none). */
-BORN_INLINE v16 largest(const line *l, const float *x, const bool number, w16 *which)
+/* Lanes [lo, hi) of the windows with tap kw; false: none. */
+BORN_INLINE bool some_lanes(const line *l, int64_t kw, int64_t *lo, int64_t *hi)
+{
+    *lo = 0;
+    *hi = l->n;
+    if (!l->whole) lanes_with(l, kw, lo, hi);
+    return *lo < *hi;
+}
+
+/* What a maximum has so far: the value and, where asked for, the number of the tap that it was (-1: none). */
+typedef struct largest { v16 best; w16 taken; } largest;
+
+/* One row of a kernel, whose first tap has this number. */
+BORN_INLINE void take_row(const line *l, const float *cells, int64_t tap, const bool number, largest *m)
 {
     const born_window *w = &l->p->win;
-    v16 best = v_set(-INFINITY);
-    w16 taken = w_set(-1);
+
+    for (int64_t kw = 0; kw < w->kernel[2]; kw++) {
+        int64_t lo, hi;
+        if (!some_lanes(l, kw, &lo, &hi)) continue;
+        v16 v = load_cells(cells + kw * w->dilation[2], w->stride[2], lo, hi);
+        m16 here = mask_of(lo, hi);
+        if (!number) {
+            m->best = v_sel(here, v_max(v, m->best), m->best);
+            continue;
+        }
+        m16 beats = m_or(m_or(v_gt(v, m->best), v_isnan(v)), w_eq(m->taken, w_set(-1)));
+        beats = m_and(beats, here);
+        m->best = v_sel(beats, v, m->best);
+        m->taken = w_sel(beats, w_set((int32_t)(tap + kw)), m->taken);
+    }
+}
+
+BORN_INLINE largest find_largest(const line *l, const float *x, const bool number)
+{
+    const born_window *w = &l->p->win;
+    largest m = { v_set(-INFINITY), w_set(-1) };
 
     for (int64_t kd = l->lo[0]; kd < l->hi[0]; kd++)
-        for (int64_t kh = l->lo[1]; kh < l->hi[1]; kh++) {
-            const float *cells = x + cell_at(l, kd, kh, 0, l->p->xs);
-            for (int64_t kw = 0; kw < w->kernel[2]; kw++) {
-                int64_t lo = 0, hi = l->n;
-                if (!l->whole) lanes_with(l, kw, &lo, &hi);
-                if (lo == hi) continue;
-                v16 v = load_cells(cells + kw * w->dilation[2], w->stride[2], lo, hi);
-                if (!number) {
-                    v = v_max(v, best);
-                    best = l->whole ? v : v_sel(mask_of(lo, hi), v, best);
-                    continue;
-                }
-                m16 beats = m_or(m_or(v_gt(v, best), v_isnan(v)), w_eq(taken, w_set(-1)));
-                if (!l->whole) beats = m_and(beats, mask_of(lo, hi));
-                best = v_sel(beats, v, best);
-                taken = w_sel(beats, w_set((int32_t)((kd * w->kernel[1] + kh) * w->kernel[2] + kw)), taken);
-            }
-        }
-    *which = taken;
-    return best;
+        for (int64_t kh = l->lo[1]; kh < l->hi[1]; kh++)
+            take_row(l, x + cell_at(l, kd, kh, 0, l->p->xs), (kd * w->kernel[1] + kh) * w->kernel[2], number, &m);
+    return m;
 }
 
 BORN_INLINE v16 sums(const line *l, const float *x)
@@ -105,9 +119,8 @@ BORN_INLINE v16 sums(const line *l, const float *x)
         for (int64_t kh = l->lo[1]; kh < l->hi[1]; kh++) {
             const float *cells = x + cell_at(l, kd, kh, 0, l->p->xs);
             for (int64_t kw = 0; kw < w->kernel[2]; kw++) {
-                int64_t lo = 0, hi = l->n;
-                if (!l->whole) lanes_with(l, kw, &lo, &hi);
-                if (lo == hi) continue;
+                int64_t lo, hi;
+                if (!some_lanes(l, kw, &lo, &hi)) continue;
                 v16 v = v_add(sum, load_cells(cells + kw * w->dilation[2], w->stride[2], lo, hi));
                 sum = l->whole ? v : v_sel(mask_of(lo, hi), v, sum);
             }
@@ -140,47 +153,56 @@ static v16 counts(const line *l)
     return v_load(t);
 }
 
-/* The windows' gradients v go back: to every cell, or to the taken ones. Windows overlap a cell in falling order of
-   taps, so taps are walked backwards. */
+/* What goes back through a tap: everything, or the windows' that took it. */
+BORN_INLINE v16 share_of(v16 v, const bool chosen, w16 taken, int64_t tap)
+{
+    return chosen ? v_sel(w_eq(taken, w_set((int32_t)tap)), v, v_zero()) : v;
+}
+
+/* Both taps of a kernel row of two, stride 2: no cell twice. */
+BORN_INLINE void spread_pair(const line *l, float *cells, v16 a, v16 b)
+{
+    int64_t n = 2 * l->n, first = n < 16 ? n : 16;
+
+    v_store_n(cells, v_add(v_load_n(cells, first), v_zip_lo(a, b)), first);
+    if (n > 16) v_store_n(cells + 16, v_add(v_load_n(cells + 16, n - 16), v_zip_hi(a, b)), n - 16);
+}
+
+/* One row of a kernel, whose first tap has this number. Windows overlap a cell in falling order of taps, so taps are
+   walked backwards. */
+BORN_INLINE void spread_row(const line *l, float *cells, v16 v, const bool chosen, w16 taken, int64_t tap)
+{
+    const born_window *w = &l->p->win;
+
+    for (int64_t kw = w->kernel[2] - 1; kw >= 0; kw--) {
+        int64_t lo, hi;
+        if (!some_lanes(l, kw, &lo, &hi)) continue;
+        add_cells(cells + kw * w->dilation[2], w->stride[2], lo, hi, share_of(v, chosen, taken, tap + kw));
+    }
+}
+
+/* The windows' gradients v go back: to every cell, or to the taken ones. */
 BORN_INLINE void spread(const line *l, float *dx, v16 v, const bool chosen, w16 taken)
 {
     const born_window *w = &l->p->win;
-    int64_t s = w->stride[2];
+    bool pairs = l->whole && w->stride[2] == 2 && w->kernel[2] == 2 && w->dilation[2] == 1;
 
     for (int64_t kd = l->lo[0]; kd < l->hi[0]; kd++)
         for (int64_t kh = l->lo[1]; kh < l->hi[1]; kh++) {
             float *cells = dx + cell_at(l, kd, kh, 0, l->p->ds);
-            int32_t tap = (int32_t)((kd * w->kernel[1] + kh) * w->kernel[2]);
-            if (l->whole && s == 2 && w->kernel[2] == 2 && w->dilation[2] == 1) {      /* no cell twice */
-                v16 a = chosen ? v_sel(w_eq(taken, w_set(tap)), v, v_zero()) : v;
-                v16 b = chosen ? v_sel(w_eq(taken, w_set(tap + 1)), v, v_zero()) : v;
-                int64_t n = 2 * l->n, first = n < 16 ? n : 16;
-                v_store_n(cells, v_add(v_load_n(cells, first), v_zip_lo(a, b)), first);
-                if (n > 16) v_store_n(cells + 16, v_add(v_load_n(cells + 16, n - 16), v_zip_hi(a, b)), n - 16);
-                continue;
-            }
-            for (int64_t kw = w->kernel[2] - 1; kw >= 0; kw--) {
-                int64_t lo = 0, hi = l->n;
-                if (!l->whole) lanes_with(l, kw, &lo, &hi);
-                if (lo == hi) continue;
-                v16 t = chosen ? v_sel(w_eq(taken, w_set(tap + (int32_t)kw)), v, v_zero()) : v;
-                add_cells(cells + kw * w->dilation[2], s, lo, hi, t);
-            }
+            int64_t tap = (kd * w->kernel[1] + kh) * w->kernel[2];
+            if (!pairs) spread_row(l, cells, v, chosen, taken, tap);
+            else spread_pair(l, cells, share_of(v, chosen, taken, tap), share_of(v, chosen, taken, tap + 1));
         }
 }
 
 /* One line: y is the result, or what arrived for it. */
 static void run_line(const line *l, const float *x, float *y, float *dx)
 {
-    w16 taken = w_set(0);
-
-    if (!dx && !l->p->average) v_store_n(y, largest(l, x, false, &taken), l->n);
+    if (!dx && !l->p->average) v_store_n(y, find_largest(l, x, false).best, l->n);
     else if (!dx) v_store_n(y, v_div(sums(l, x), counts(l)), l->n);
-    else if (l->p->average) spread(l, dx, v_div(v_load_n(y, l->n), counts(l)), false, taken);
-    else {
-        (void)largest(l, x, true, &taken);
-        spread(l, dx, v_load_n(y, l->n), true, taken);
-    }
+    else if (l->p->average) spread(l, dx, v_div(v_load_n(y, l->n), counts(l)), false, w_set(0));
+    else spread(l, dx, v_load_n(y, l->n), true, find_largest(l, x, true).taken);
 }
 
 static void clear(const born_pool_rows *p, float *dx)
@@ -190,31 +212,36 @@ static void clear(const born_pool_rows *p, float *dx)
             memset(dx + d * p->ds[0] + h * p->ds[1], 0, (size_t)p->win.in[2] * sizeof *dx);
 }
 
+/* One row of windows. */
+static void run_row(const born_pool_rows *p, line *l, const float *x, float *y, float *dx)
+{
+    const born_window *w = &p->win;
+
+    for (int a = 0; a < 2; a++) born__window_taps(w, a, l->o[a], &l->lo[a], &l->hi[a]);
+    bool all = l->hi[0] - l->lo[0] == w->kernel[0] && l->hi[1] - l->lo[1] == w->kernel[1];
+    for (l->o[2] = 0; l->o[2] < w->out[2]; l->o[2] += l->n) {
+        int64_t at = l->o[2] * w->stride[2] - w->pad[2], reach = (w->kernel[2] - 1) * w->dilation[2];
+        l->n = w->out[2] - l->o[2] < LANES ? w->out[2] - l->o[2] : LANES;
+        l->whole = at >= 0 && at + (l->n - 1) * w->stride[2] + reach < w->in[2];
+        l->full = l->whole && all;
+        run_line(l, x, y + l->o[2], dx);
+    }
+}
+
 /* Items: planes. */
 static void run_planes(void *ctx, int64_t begin, int64_t end)
 {
     const born_pool_rows *p = ctx;
-    const born_window *w = &p->win;
     line l = { .p = p };
 
     for (int64_t i = begin; i < end; i++) {
         int64_t n = i / p->channels, c = i % p->channels;
         const float *x = p->x ? p->x + n * p->xn + c * p->xc : NULL;
-        float *dx = p->dx ? p->dx + n * p->dn + c * p->dc : NULL;
+        float *dx = p->dx ? p->dx + n * p->dn + c * p->dc : NULL, *y = p->y + n * p->yn + c * p->yc;
         if (dx) clear(p, dx);
-        for (l.o[0] = 0; l.o[0] < w->out[0]; l.o[0]++)
-            for (l.o[1] = 0; l.o[1] < w->out[1]; l.o[1]++) {
-                float *y = p->y + n * p->yn + c * p->yc + l.o[0] * p->ys[0] + l.o[1] * p->ys[1];
-                for (int a = 0; a < 2; a++) born__window_taps(w, a, l.o[a], &l.lo[a], &l.hi[a]);
-                bool all = l.hi[0] - l.lo[0] == w->kernel[0] && l.hi[1] - l.lo[1] == w->kernel[1];
-                for (l.o[2] = 0; l.o[2] < w->out[2]; l.o[2] += l.n) {
-                    int64_t at = l.o[2] * w->stride[2] - w->pad[2], reach = (w->kernel[2] - 1) * w->dilation[2];
-                    l.n = w->out[2] - l.o[2] < LANES ? w->out[2] - l.o[2] : LANES;
-                    l.whole = at >= 0 && at + (l.n - 1) * w->stride[2] + reach < w->in[2];
-                    l.full = l.whole && all;
-                    run_line(&l, x, y + l.o[2], dx);
-                }
-            }
+        for (l.o[0] = 0; l.o[0] < p->win.out[0]; l.o[0]++)
+            for (l.o[1] = 0; l.o[1] < p->win.out[1]; l.o[1]++)
+                run_row(p, &l, x, y + l.o[0] * p->ys[0] + l.o[1] * p->ys[1], dx);
     }
 }
 
