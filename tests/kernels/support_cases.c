@@ -101,7 +101,7 @@ born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int la
 {
     born_view v = { .dtype = t, .rank = rank };
 
-    memcpy(v.dim, dim, (size_t)rank * sizeof *dim);
+    if (rank) memcpy(v.dim, dim, (size_t)rank * sizeof *dim); /* a scalar may come without sizes */
     int64_t span = lay_out(k, &v, layout), lead = case_chance(k, 50) ? case_in(k, 0, 15) : 0,
             size = born__dtype_info(t)->size;
     char *p = case_block(k, (size_t)((span + lead) * size));
