@@ -205,7 +205,8 @@ static double paths_that_read(const double *lp, int steps, const int64_t *target
 TEST(alignments_by_all_paths)
 {
     enum { T = 5 };
-    static const int64_t targets[3][2] = { { 1, 2 }, { 2, 2 }, { 1, 0 } }, lengths[3] = { 2, 2, 1 }, steps[3] = { 5, 4, 5 };
+    static const int64_t targets[3][2] = { { 1, 2 }, { 2, 2 }, { 1, 0 } }, lengths[3] = { 2, 2, 1 },
+                         steps[3] = { 5, 4, 5 };
     bench k = bench_open(BORN_F32, 1);
     float x[T * 3 * 3], y[3];
     double lp[3][T * 3], want[3], mean = 0;
@@ -224,7 +225,8 @@ TEST(alignments_by_all_paths)
     born_i64 t = born_from_i64(k.b, BORN_ARRAY(&targets[0][0], 3, 2)), s = born_from_i64(k.b, BORN_ARRAY(steps, 3));
     born_i64 l = born_from_i64(k.b, BORN_ARRAY(lengths, 3));
     IS(born_ctc_loss(in, t, s, l, NULL).any, mean);
-    if (get(born_ctc_loss(in, t, s, l, &(born_ctc_loss_attrs){ .reduction = BORN_NONE }).any, y, 3)) NEAR_ALL(y, want, 3);
+    if (get(born_ctc_loss(in, t, s, l, &(born_ctc_loss_attrs){ .reduction = BORN_NONE }).any, y, 3))
+        NEAR_ALL(y, want, 3);
     bench_close(&k);
 }
 

@@ -129,7 +129,8 @@ static void block_gradients(bool again, float g[6], float stats[2])
     born_tensor in = (born_from)(b, BORN_ARRAY(x, 4, 3), BORN_F32, NULL), out;
     if (again) CHECK(born_module_checkpoint(m, &in, 1, &out, 1) == BORN_OK);
     else born_forward_n(m, &in, 1, &out, 1);
-    out = (born_reduce_sum)((born_square)(out, NULL), (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true }, NULL);
+    out = (born_reduce_sum)((born_square)(out, NULL), (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true },
+                            NULL);
     CHECK(born_backward(out) == BORN_OK);
     CHECK((born_read)((born_grad_of)(born_module_find(m, "0.weight")), g, 6 * sizeof *g) == BORN_OK);
     CHECK((born_read)(born_module_find(m, "2.running_mean"), stats, 2 * sizeof *stats) == BORN_OK);

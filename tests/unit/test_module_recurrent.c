@@ -134,7 +134,8 @@ TEST(names_layers_and_mistakes)
     listing l;
 
     CHECK_TEXT(list_of(m, &l), "weight_ih_l0[9,2] weight_hh_l0[9,3] weight_ih_l0_reverse[9,2] "
-               "weight_hh_l0_reverse[9,3] weight_ih_l1[9,6] weight_hh_l1[9,3] weight_ih_l1_reverse[9,6] weight_hh_l1_reverse[9,3] ");
+               "weight_hh_l0_reverse[9,3] weight_ih_l1[9,6] weight_hh_l1[9,3] weight_ih_l1_reverse[9,6] "
+               "weight_hh_l1_reverse[9,3] ");
     scatter(x, T * I, 1);
     born_tensor in[] = { f32_of(&k, x, BORN_SHAPE(T, I)) }, out[2];
     born_forward_n(m, in, 1, out, 2);           /* no batch */
