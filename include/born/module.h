@@ -84,6 +84,46 @@ typedef struct born_module_item {
 /// Shows every tensor below m, parents before children, in the order they were added. fn returns false to stop.
 BORN_API born_status born_module_each(const born_module *m, bool (*fn)(void *user, const born_module_item *item),
                                       void *user);
+/// Overwrites the tensor at `path` below m with host data of its shape; floats are converted to its dtype. INVALID
+/// where there is no such tensor, SHAPE, DTYPE (a float for integers or the other way round).
+BORN_API BORN_CHECK born_status born_module_copy_in(born_module *m, const char *path, born_array value,
+                                                    born_error *err);
+/// Copies the tensor at `path` below m to dst, in C order and its own dtype; `bytes` is exactly its size.
+BORN_API BORN_CHECK born_status born_module_copy_out(const born_module *m, const char *path, void *dst, size_t bytes,
+                                                     born_error *err);
+
+/// A named array, as files of weights hold them.
+typedef struct born_named_array {
+    const char *name;
+    born_array value;
+} born_named_array;
+/// Why a tensor did not load: the module has it and the arrays do not; the other way round; another shape; another
+/// kind of dtype; it could not be written.
+typedef enum born_load_problem {
+    BORN_LOAD_MISSING,
+    BORN_LOAD_UNEXPECTED,
+    BORN_LOAD_SHAPE,
+    BORN_LOAD_DTYPE,
+} born_load_problem;
+typedef struct born_load_desc {
+    bool allow_missing, allow_unexpected;   /* PyTorch's strict=False is both */
+    const char *prefix;                     /* names begin with it ("model."), others are unexpected; NULL: none */
+    /* Told of every problem, allowed ones too, before anything is written. text says the facts. */
+    void (*tell)(void *user, born_load_problem what, const char *name, const char *text);
+    void *user;
+} born_load_desc;
+/// Overwrites the saved tensors below m by name (a shared tensor under any of its names). Either all of it happens or,
+/// with a problem that is not allowed, nothing: MISMATCH, and err counts the missing, unexpected and mis-shaped names
+/// and lists the first of each.
+BORN_API BORN_CHECK born_status born_module_load_arrays_sized(born_module *m, const born_named_array *arrays,
+                                                              int64_t count, const born_load_desc *desc,
+                                                              size_t desc_bytes, born_error *err);
+static inline BORN_CHECK born_status born_module_load_arrays(born_module *m, const born_named_array *arrays,
+                                                             int64_t count, const born_load_desc *desc,
+                                                             born_error *err)
+{
+    return born_module_load_arrays_sized(m, arrays, count, desc, sizeof *desc, err);
+}
 /// Elements of all parameters below m, shared ones once.
 BORN_API int64_t born_module_param_count(const born_module *m);
 

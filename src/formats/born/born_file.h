@@ -1,7 +1,7 @@
 /* `.born`: a GGUF file whose tensor "born.model" (I8) holds an ONNX ModelProto. Its initialisers are ONNX external data
    with full name, dtype and dims of any rank; their location is the name of the GGUF tensor ("t17") that holds the
-   bytes, of the same type where GGUF has it (up to 4 dims), else I8. A model's graph has nodes, a checkpoint's has none;
-   key "born.kind" says which. Called by the model opener, the exporter and the checkpoints. */
+   bytes, of the same type where GGUF has it (up to 4 dims), else I8. A model's graph has nodes, a checkpoint's has
+   none; key "born.kind" says which. Called by the model opener, the exporter and the checkpoints. */
 #ifndef BORN_BORN_BORN_FILE_H
 #define BORN_BORN_BORN_FILE_H
 #include "formats/gguf/gguf.h"

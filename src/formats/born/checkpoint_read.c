@@ -105,7 +105,8 @@ born_status born_checkpoint_open(const char *path, born_load load, born_checkpoi
         st = born__gguf_probe(c->map->data, c->map->bytes)
                  ? born__checkpoint_parse(c, c->map->data, c->map->bytes, err)
                  : born__fail(err, BORN_FORMAT, "not a checkpoint");
-        if (st == BORN_OK && born_checkpoint_lost(c)) st = born__fail(err, BORN_IO, "the file was cut while it was read");
+        if (st == BORN_OK && born_checkpoint_lost(c))
+            st = born__fail(err, BORN_IO, "the file was cut while it was read");
         if (st != BORN_OK) born__error_prefix(err, "%.100s", path);
     }
     if (st != BORN_OK) {
