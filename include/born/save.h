@@ -1,12 +1,21 @@
-/* Born: saving. Checkpoints are `.born` files of named tensors beside texts and integers by key; each write goes to a
-   file beside, is synced and renamed over the old one, so that a process killed at any moment leaves the old file or
-   the new one, whole. Reading one compares every byte with the sums it was written with. */
+/* Born: saving. Models go to `.onnx` and `.born` files. Checkpoints are `.born` files of named tensors beside texts and
+   integers by key. Every write goes to a file beside, is synced and renamed over the old one, so that a process killed
+   at any moment leaves the old file or the new one, whole. Reading a checkpoint compares every byte with the sums it
+   was written with. */
 #ifndef BORN_SAVE_H
 #define BORN_SAVE_H
 #include "model.h"
 #include "trace.h"
 
 BORN_C_BEGIN
+
+/// Writes a recorded graph, with its weights, as a file that born_model_open reads: ".onnx" (one file, at most 2 GiB,
+/// which other runtimes read too) or ".born" (opens by mapping). UNSUPPORTED names the first operator that ONNX cannot
+/// say; INVALID for other suffixes.
+BORN_API BORN_CHECK born_status born_graph_save(const born_graph *g, const char *path, born_error *err);
+/// The same for a model. Passes may have fused operators into forms that ONNX has not: open the model with passes_off
+/// "all" to save it.
+BORN_API BORN_CHECK born_status born_model_save(const born_model *m, const char *path, born_error *err);
 
 typedef struct born_checkpoint born_checkpoint;
 
@@ -24,8 +33,8 @@ BORN_API void born_checkpoint_close(born_checkpoint **c);
 BORN_API BORN_CHECK born_status born_checkpoint_put(born_checkpoint *c, const char *name, const born_array *value,
                                                     born_error *err);
 /// Sets a text (n bytes) or an integer, replacing what the key had. Keys beginning with "born." or "general." are ours.
-BORN_API BORN_CHECK born_status born_checkpoint_put_text(born_checkpoint *c, const char *key, const char *text, size_t n,
-                                                         born_error *err);
+BORN_API BORN_CHECK born_status born_checkpoint_put_text(born_checkpoint *c, const char *key, const char *text,
+                                                         size_t n, born_error *err);
 BORN_API BORN_CHECK born_status born_checkpoint_put_int(born_checkpoint *c, const char *key, int64_t value,
                                                         born_error *err);
 /// Writes the file. On failure (IO: the disk is full, ...) what was there before is untouched.

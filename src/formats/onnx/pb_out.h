@@ -1,6 +1,6 @@
 /* Writing protobuf: fields are appended to a byte buffer; a message inside a message is built in a buffer of its own
-   and then put as one field, so that its size is known. Sizes are checked by the buffer, whose first failure sticks. Called
-   by the exporter and by formats/born. */
+   and then put as one field, so that its size is known. Sizes are checked by the buffer, whose first failure sticks.
+   Called by the exporter and by formats/born. */
 #ifndef BORN_ONNX_PB_OUT_H
 #define BORN_ONNX_PB_OUT_H
 #include "base/bytes.h"
