@@ -42,10 +42,11 @@ static born_status save_born(const born_onnx_out *x, const born_bytes *model, co
     return st;
 }
 
-static born_status save(const born_graph *g, const char *const *output_name, const char *path, born_error *err)
+static born_status save(const born_graph *g, const char *const *output_name, int64_t opset, const char *path,
+                        born_error *err)
 {
     born_bytes model = { .p = NULL };
-    born_onnx_out x = { .g = g, .output_name = output_name };
+    born_onnx_out x = { .g = g, .output_name = output_name, .opset = opset };
 
     BORN_FAIL_IF(!g || !path, err, BORN_INVALID, "save: no %s", g ? "path" : "graph");
     bool born = ends_with(path, ".born");
@@ -61,11 +62,12 @@ static born_status save(const born_graph *g, const char *const *output_name, con
 
 born_status born_graph_save(const born_graph *g, const char *path, born_error *err)
 {
-    return save(g, NULL, path, err);
+    return save(g, NULL, 0, path, err);
 }
 
 born_status born_model_save(const born_model *m, const char *path, born_error *err)
 {
     BORN_FAIL_IF(!m, err, BORN_INVALID, "save: no model");
-    return save(m->graph, m->output_name, path, err);
+    /* a model of a newer opset may use what the older has not, such as half floats in some operators */
+    return save(m->graph, m->output_name, m->opset, path, err);
 }

@@ -157,7 +157,8 @@ static bool at_default(const born_attr_field *f, const void *at)
 /* Attributes at their defaults are left out, but for those that ONNX has no default for. */
 static bool required(const born_gnode *n, const born_attr_field *f)
 {
-    return n->op->id == BORN_OP_CONCAT && !strcmp(f->onnx, "axis");
+    return (n->op->id == BORN_OP_CONCAT && !strcmp(f->onnx, "axis")) ||
+           (n->op->id == BORN_OP_BIT_SHIFT && !strcmp(f->onnx, "direction"));
 }
 
 static born_status put_attrs(born_onnx_out *x, const born_gnode *n, born_bytes *out)
@@ -342,7 +343,7 @@ static born_status export_graph(born_onnx_out *x)
     const born_graph *g = x->g;
 
     BORN_TRY(name_values(x));
-    BORN_TRY(import_domain(x, (born_str){ "", 0 }, BASE_OPSET));
+    BORN_TRY(import_domain(x, (born_str){ "", 0 }, x->opset > BASE_OPSET ? x->opset : BASE_OPSET));
     born__pb_put_text(&x->graph, 2, g->name && g->name[0] ? g->name : "born");
     for (size_t i = 0; i < g->input_count; i++) {
         const born_value *v = &g->value[g->input[i]];

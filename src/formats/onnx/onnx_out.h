@@ -20,6 +20,7 @@ typedef struct out_domain {
 typedef struct born_onnx_out {
     const born_graph *g;
     const char *const *output_name;     /* names of the graph's outputs; NULL: those of their values */
+    int64_t opset;              /* of the default domain, at least; 0: the oldest that every row is true of */
     /* Where initialiser i lies; NULL: in the model itself. Writes into buf and returns it. */
     const char *(*place)(char buf[24], size_t i);
 
