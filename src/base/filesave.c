@@ -40,17 +40,21 @@ struct born_filesave {
 
 static born_status fail_write(const char *path, born_error *err)
 {
-    int e = errno;
-    const char *why = e == ENOSPC || e == EDQUOT ? "the disk is full"
-                      : e == EFBIG               ? "the file would be too large"
-                      : e == EACCES || e == EPERM ? "permission denied"
-                      : e == EROFS               ? "the file system is read-only"
-                      : e == ENOENT              ? "no such folder"
-                      : e == ENOTDIR             ? "a step of the path is not a folder"
-                      : e == EISDIR              ? "is a folder"
-                      : e == ELOOP               ? "symbolic links are not followed"
-                      : e == ENAMETOOLONG        ? "the name is too long"
-                                                 : "cannot be written";
+    static const struct {
+        int code;
+        const char *text;
+    } known[] = {
+        { ENOSPC, "the disk is full" },            { EDQUOT, "the disk quota is used up" },
+        { EFBIG, "the file would be too large" },  { EACCES, "permission denied" },
+        { EPERM, "permission denied" },            { EROFS, "the file system is read-only" },
+        { ENOENT, "no such folder" },              { ENOTDIR, "a step of the path is not a folder" },
+        { EISDIR, "is a folder" },                 { ELOOP, "symbolic links are not followed" },
+        { ENAMETOOLONG, "the name is too long" },
+    };
+    const char *why = "cannot be written";
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].code == errno) why = known[i].text;
     return born__fail(err, BORN_IO, "%s: %s", path, why);
 }
 
