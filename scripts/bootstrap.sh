@@ -23,6 +23,7 @@ if command -v dpkg > /dev/null 2>&1; then
     want_file zlib1g-dev /usr/include/zlib.h
     want_file libpng-dev /usr/include/png.h
     want_file libjpeg62-turbo-dev /usr/include/jpeglib.h
+    want_file libjansson-dev /usr/include/jansson.h     # component hub
 fi
 case $purpose in
 build) ;;

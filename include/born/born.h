@@ -19,6 +19,7 @@
 #include "op_quant.h"
 #include "op_reduce.h"
 #include "op_shape.h"
+#include "save.h"
 #include "tensor.h"
 #include "trace.h"
 #endif

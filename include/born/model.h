@@ -43,7 +43,7 @@ typedef struct born_value_info {
 } born_value_info;
 
 typedef struct born_model_info {
-    const char *format;         /* "onnx" */
+    const char *format;         /* "onnx", "born" */
     const char *producer;       /* as the file says; "" if it does not */
     int64_t opset;              /* of the default domain; 0 where the format has none */
     int input_count, output_count;
@@ -78,7 +78,7 @@ BORN_API BORN_CHECK born_status born_model_open_memory_sized(const void *bytes, 
 BORN_API BORN_CHECK born_status born_session_open_sized(born_model *m, const born_session_desc *desc, size_t desc_bytes,
                                                         born_session **out, born_error *err);
 
-/// Opens a model file (.onnx; told by content, not by name). desc NULL: defaults. On failure *out is NULL and err
+/// Opens a model file (.onnx or .born; told by content, not by name). desc NULL: defaults. On failure *out is NULL and err
 /// says why in one line: IO, FORMAT, UNSUPPORTED (all unsupported operators in one text), NOMEM.
 static inline BORN_CHECK born_status born_model_open(const char *path, const born_model_desc *desc, born_model **out,
                                                      born_error *err)

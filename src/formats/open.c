@@ -6,6 +6,8 @@
 #include "base/filemap.h"
 #include "base/memlimit.h"
 #include "base/sigbus.h"
+#include "formats/born/born_file.h"
+#include "formats/gguf/gguf.h"
 #include "formats/onnx/onnx.h"
 #include "graph/model.h"
 
@@ -13,6 +15,7 @@
 typedef struct born_source {
     born_filemap *map;              /* NULL: the caller's memory */
     born_onnx_files *files;
+    born_gguf *gguf;                /* of a .born file; NULL: another format */
 } born_source;
 
 static void source_close(void *p)
@@ -20,6 +23,7 @@ static void source_close(void *p)
     born_source *s = p;
 
     born__onnx_files_free(&s->files);
+    born__gguf_free(&s->gguf);
     born__filemap_close(&s->map);
     born__free(s);
 }
@@ -40,20 +44,42 @@ static bool source_lost(void *p)
     return (s->map && born__filemap_lost(s->map)) || (s->files && born__onnx_files_lost(s->files));
 }
 
+static born_status load_onnx(const void *bytes, size_t count, born_source *src, const born_model_desc *desc,
+                             born_loaded *l, born_error *err)
+{
+    born_onnx_source from = { .bytes = bytes, .byte_count = count, .files = src->files, .max_bytes = desc->max_bytes };
+
+    BORN_TRY(born__onnx_load(&from, l, err));
+    if (src->files) born__onnx_files_seal(src->files);
+    return BORN_OK;
+}
+
+/* Its tensors lie in the file itself: no other is opened for it. */
+static born_status load_born(const void *bytes, size_t count, born_source *src, const born_model_desc *desc,
+                             born_loaded *l, born_error *err)
+{
+    pb_slice proto;
+
+    BORN_TRY(born__gguf_read(bytes, count, &src->gguf, err));
+    BORN_TRY(born__born_model(src->gguf, "model", &proto, err));
+    born__onnx_files_free(&src->files);
+    src->files = born__born_files(src->gguf);
+    BORN_FAIL_IF(!src->files, err, BORN_NOMEM, "model: out of memory");
+    return load_onnx(proto.p, proto.n, src, desc, l, err);
+}
+
 /* src is taken over, also on failure. */
 static born_status open_bytes(const void *bytes, size_t count, born_source *src, const born_model_desc *desc,
                               born_model **out, born_error *err)
 {
     born_loaded l = { 0 };
-    born_onnx_source from = { .bytes = bytes, .byte_count = count, .files = src->files, .max_bytes = desc->max_bytes };
-    born_status st = born__onnx_probe(bytes, count)
-                         ? born__onnx_load(&from, &l, err)
-                         : born__fail(err, BORN_FORMAT, "not a model file Born knows (.onnx)");
+    bool born = born__gguf_probe(bytes, count);
+    born_status st = born                              ? load_born(bytes, count, src, desc, &l, err)
+                     : born__onnx_probe(bytes, count) ? load_onnx(bytes, count, src, desc, &l, err)
+                                                      : born__fail(err, BORN_FORMAT,
+                                                                   "not a model file Born knows (.born, .onnx)");
 
-    if (st == BORN_OK) {
-        if (src->files) born__onnx_files_seal(src->files);
-        st = born__model_make(&l, "onnx", desc, out, err);
-    }
+    if (st == BORN_OK) st = born__model_make(&l, born ? "born" : "onnx", desc, out, err);
     if (st != BORN_OK) {
         source_close(src);
         return st;

@@ -179,8 +179,8 @@ TEST(margins)
     bench_close(&k);
 }
 
-/* Sum of the probabilities of all paths of `steps` classes (of 3, 0 the blank) that read as the target: without repeats,
-   then without blanks. */
+/* Sum of the probabilities of all paths of `steps` classes (of 3, 0 the blank) that read as the target: without
+   repeats, then without blanks. */
 static double paths_that_read(const double *lp, int steps, const int64_t *target, int length)
 {
     int paths = 1;

@@ -18,6 +18,8 @@ struct born_onnx_files {
     int dir_fd;
     unsigned flags;
     size_t max_bytes;
+    born_onnx_find find;        /* NULL: files */
+    void *user;
     opened file[MAX_FILES];
     int count;
 };
@@ -30,6 +32,16 @@ born_onnx_files *born__onnx_files_new(int dir_fd, bool copy, size_t max_bytes)
     f->dir_fd = dir_fd;
     f->flags = copy ? BORN_FILE_COPY : 0;
     f->max_bytes = max_bytes;
+    return f;
+}
+
+born_onnx_files *born__onnx_files_inside(born_onnx_find find, void *user)
+{
+    born_onnx_files *f = born__onnx_files_new(-1, false, 0);
+
+    if (!f) return NULL;
+    f->find = find;
+    f->user = user;
     return f;
 }
 
@@ -154,6 +166,19 @@ static born_status open_file(born_onnx_files *f, born_str location, born_filemap
     return BORN_OK;
 }
 
+static born_status find_part(born_onnx_files *f, born_str location, pb_slice *out, born_error *err)
+{
+    char name[80], text[80];
+
+    BORN_FAIL_IF(!location.n || location.n >= sizeof name, err, BORN_FORMAT,
+                 "external data: the name of a part is empty or too long");
+    memcpy(name, location.p, location.n);       /* the bytes may change: looked at once */
+    born__pb_text((born_str){ name, location.n }, text, sizeof text);
+    BORN_FAIL_IF(!f->find(f->user, name, location.n, out), err, BORN_FORMAT,
+                 "external data: there is no tensor '%s'", text);
+    return BORN_OK;
+}
+
 born_status born__onnx_external(born_onnx_files *f, const pb_tensor *t, size_t bytes, pb_slice *out, born_error *err)
 {
     pb_cursor c = pb_open(t->body);
@@ -170,10 +195,16 @@ born_status born__onnx_external(born_onnx_files *f, const pb_tensor *t, size_t b
     BORN_FAIL_IF(!at.has_location, err, BORN_FORMAT, "external data: no location");
     BORN_FAIL_IF(at.has_length && at.length != bytes, err, BORN_FORMAT,
                  "external data: length %llu, its shape needs %zu", (unsigned long long)at.length, bytes);
-    BORN_TRY(open_file(f, at.location, &map, err));
-    BORN_FAIL_IF(at.offset > map->bytes || bytes > map->bytes - at.offset, err, BORN_FORMAT,
-                 "external data: bytes %llu to +%zu lie beyond the file's %zu", (unsigned long long)at.offset, bytes,
-                 map->bytes);
-    *out = (pb_slice){ map->data + (size_t)at.offset, bytes };
+    pb_slice whole;
+    if (f->find) {
+        BORN_TRY(find_part(f, at.location, &whole, err));
+    } else {
+        BORN_TRY(open_file(f, at.location, &map, err));
+        whole = (pb_slice){ map->data, map->bytes };
+    }
+    BORN_FAIL_IF(at.offset > whole.n || bytes > whole.n - at.offset, err, BORN_FORMAT,
+                 "external data: bytes %llu to +%zu lie beyond the %s's %zu", (unsigned long long)at.offset, bytes,
+                 f->find ? "part" : "file", whole.n);
+    *out = (pb_slice){ whole.p + (size_t)at.offset, bytes };
     return BORN_OK;
 }

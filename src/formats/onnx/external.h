@@ -11,6 +11,10 @@ typedef struct born_onnx_files born_onnx_files;
 /* dir_fd: the model's folder (not taken over, used only while the model is read), -1: none, then external data is
    refused. copy: read files into memory instead of mapping them. NULL on NOMEM. */
 born_onnx_files *born__onnx_files_new(int dir_fd, bool copy, size_t max_bytes);
+/* For a model that lies in a container together with its tensors: a location is the name of a part of it. `find` gives
+   that part's bytes, which live as long as the caller's container; no file is ever opened. NULL on NOMEM. */
+typedef bool (*born_onnx_find)(void *user, const char *name, size_t n, pb_slice *out);
+born_onnx_files *born__onnx_files_inside(born_onnx_find find, void *user);
 void born__onnx_files_free(born_onnx_files **f);            /* NULL allowed */
 /* No more files will be opened; dir_fd may be closed by its owner. */
 void born__onnx_files_seal(born_onnx_files *f);
