@@ -1,7 +1,7 @@
 /* Cells of a CSV file, one after the other. */
 #ifndef BORN_DATA_CSV_H
 #define BORN_DATA_CSV_H
-#include <born/base.h>
+#include <born/data.h>
 
 typedef struct born_csv {
     const char *p, *end;
@@ -22,4 +22,7 @@ bool born__csv_row(born_csv *c);
 /* Reads the next cell. FORMAT (quotes that do not fit), NOMEM; the text names the line. */
 born_status born__csv_cell(born_csv *c, born_error *err);
 void born__csv_end(born_csv *c);
+
+/* The table in n bytes as a set; what born_dataset_open_csv does with a file's. */
+born_status born__csv_set(const void *bytes, size_t n, const born_csv_desc *d, born_dataset **out, born_error *err);
 #endif

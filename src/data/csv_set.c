@@ -197,20 +197,14 @@ static born_status make_set(reader *r, born_dataset **out, born_error *err)
     return born__table_open(column, r->has_target ? 2 : 1, r->rows, &held, &classes, out, err);
 }
 
-born_status born_dataset_open_csv_sized(const char *path, const born_csv_desc *desc, size_t desc_bytes,
-                                        born_dataset **out, born_error *err)
+born_status born__csv_set(const void *bytes, size_t n, const born_csv_desc *d, born_dataset **out, born_error *err)
 {
-    born_csv_desc d;
-    born_bytes b;
     *out = NULL;
-    BORN_TRY(born__desc_check(desc, desc_bytes, &d, sizeof d, "dataset", err));
-    BORN_FAIL_IF(d.separator == '"' || d.separator == '\n' || d.separator == '\r', err, BORN_INVALID,
-                 "dataset: a quote or a line end separates no cells");
-    BORN_TRY(born__bytes_open(path, d.max_bytes, &b, err));
-    reader r = { .d = &d, .csv = born__csv_begin(b.data, b.bytes, d.separator), .most = born__data_limit(d.max_bytes) };
+    BORN_FAIL_IF(d->separator == '"' || d->separator == '\n' || d->separator == '\r', err, BORN_INVALID,
+                 "a quote or a line end separates no cells");
+    reader r = { .d = d, .csv = born__csv_begin(bytes, n, d->separator), .most = born__data_limit(d->max_bytes) };
     born_status st = read_table(&r, err);
     if (st == BORN_OK) st = make_set(&r, out, err);
-    if (st != BORN_OK) born__error_prefix(err, "%s", path);
     born__csv_end(&r.csv);
     born__free(r.x);
     born__free(r.y);
@@ -219,6 +213,19 @@ born_status born_dataset_open_csv_sized(const char *path, const born_csv_desc *d
     born__free(r.name);
     born__labels_free(&r.labels);
     born__arena_free(&r.arena);
+    return st;
+}
+
+born_status born_dataset_open_csv_sized(const char *path, const born_csv_desc *desc, size_t desc_bytes,
+                                        born_dataset **out, born_error *err)
+{
+    born_csv_desc d;
+    born_bytes b;
+    *out = NULL;
+    BORN_TRY(born__desc_check(desc, desc_bytes, &d, sizeof d, "dataset", err));
+    BORN_TRY(born__bytes_open(path, d.max_bytes, &b, err));
+    born_status st = born__csv_set(b.data, b.bytes, &d, out, err);
+    if (st != BORN_OK) born__error_prefix(err, "%s", path);
     born__bytes_close(&b);
     return st;
 }

@@ -179,8 +179,8 @@ TEST(data_csv_reads_headers_quotes_and_labels)
     born_dataset *set;
     float x[3];
     int64_t y;
-    REQUIRE_OK(csv("\xEF\xBB\xBF" "a,\"b \"\"q\"\"\",kind\r\n1,-2.5e1,\"red, dark\"\r\n\r\n3, 4 ,blue\n5,6,\"red, dark\"", NULL,
-                   &set, &err), &err);
+    REQUIRE_OK(csv("\xEF\xBB\xBF" "a,\"b \"\"q\"\"\",kind\r\n1,-2.5e1,\"red, dark\"\r\n\r\n3, 4 ,blue\n5,6,\"red, dark\"",
+                   NULL, &set, &err), &err);
     CHECK_INT(born_dataset_count(set), 3);
     CHECK_INT(born_dataset_class_count(set), 2);
     CHECK_TEXT(born_dataset_class_name(set, 0), "blue");

@@ -338,7 +338,8 @@ TEST(data_loader_collates_and_checks_its_options)
     CHECK(!born_loader_next(l, f, 3));
     CHECK_STATUS(born_loader_status(l, &err), BORN_INVALID);
     born_loader_close(&l);
-    born_loader_desc tight = { .batch = 100, .workers = 2, .max_bytes = 1000 }, none = { .batch = 200, .drop_last = true };
+    born_loader_desc tight = { .batch = 100, .workers = 2, .max_bytes = 1000 };
+    born_loader_desc none = { .batch = 200, .drop_last = true };
     CHECK_STATUS(born_loader_open(set, &tight, &l, &err), BORN_NOMEM);
     CHECK_STATUS(born_loader_open(set, &none, &l, &err), BORN_INVALID);
     born_loader_desc negative = { .batch = -1 }, mixed = { .mixup = 9, .classes = 5 };
