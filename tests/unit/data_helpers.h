@@ -1,4 +1,4 @@
-/* What the tests of data share: files in a temporary folder, items fetched one at a time, hashes of epochs. */
+/* What the tests of data share: files in a folder of this build's own, items fetched one at a time, hashes of epochs. */
 #ifndef BORN_TESTS_DATA_HELPERS_H
 #define BORN_TESTS_DATA_HELPERS_H
 #include <born/data.h>
@@ -14,8 +14,8 @@ static inline const char *data_folder(void)
 {
     static char folder[256];
     if (folder[0] == '\0') {
-        const char *base = getenv("TMPDIR");
-        (void)snprintf(folder, sizeof folder, "%.200s/born_data_%ld", base != NULL ? base : "/tmp", (long)getpid());
+        const char *base = getenv("BORN_BUILD");
+        (void)snprintf(folder, sizeof folder, "%.200s/born_data_test", base != NULL ? base : "/tmp");
         (void)mkdir(folder, 0700);
     }
     return folder;
@@ -34,6 +34,7 @@ static inline const char *data_path(const char *name)
 static inline const char *data_write(const char *name, const void *bytes, size_t n)
 {
     const char *path = data_path(name);
+    (void)remove(path);                         /* an earlier run may have left a link */
     FILE *f = fopen(path, "wb");
     if (f == NULL) return path;
     (void)fwrite(bytes, 1, n, f);

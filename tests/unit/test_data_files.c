@@ -179,8 +179,10 @@ TEST(data_csv_reads_headers_quotes_and_labels)
     born_dataset *set;
     float x[3];
     int64_t y;
-    REQUIRE_OK(csv("\xEF\xBB\xBF" "a,\"b \"\"q\"\"\",kind\r\n1,-2.5e1,\"red, dark\"\r\n\r\n3, 4 ,blue\n5,6,\"red, dark\"",
-                   NULL, &set, &err), &err);
+    static const char text[] = "\xEF\xBB\xBF"
+                               "a,\"b \"\"q\"\"\",kind\r\n1,-2.5e1,\"red, dark\"\r\n\r\n3, 4 ,blue\n"
+                               "5,6,\"red, dark\"";
+    REQUIRE_OK(csv(text, NULL, &set, &err), &err);
     CHECK_INT(born_dataset_count(set), 3);
     CHECK_INT(born_dataset_class_count(set), 2);
     CHECK_TEXT(born_dataset_class_name(set, 0), "blue");
@@ -395,7 +397,7 @@ TEST(data_text_gives_windows_of_characters)
     CHECK(born_dataset_open_text(data_path("t.txt"), &d, &set, &err) != BORN_OK);
     says(&err, BORN_RANGE, "line 1: character U+00E9");
     d.vocabulary = NULL;
-    static const char *const bad[] = { "ab\ncd\xFF" "efgh", "a\nb\xC3", "a\nb\xED\xA0\x80xx", "a\n\xC0\x80yy" };
+    static const char *const bad[] = { "ab\ncd\xFF\nefgh", "a\nb\xC3", "a\nb\xED\xA0\x80xx", "a\n\xC0\x80yy" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         data_write_text("t.txt", bad[i]);
         CHECK(born_dataset_open_text(data_path("t.txt"), &d, &set, &err) != BORN_OK);
