@@ -1,5 +1,6 @@
 /* Any bytes as each kind of data file: IDX, .npy, .npz and CSV in three ways. Every input ends in a status; what a
-   reader accepts is read to its last byte. The inflate of this program only copies, so that packed members are reached too. */
+   reader accepts is read to its last byte. The inflate of this program only copies, so that packed members are reached
+   too. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,4 +1,5 @@
-/* What the tests of data share: files in a folder of this build's own, items fetched one at a time, hashes of epochs. */
+/* What the tests of data share: files in a folder of this build's own, items fetched one at a time, hashes of
+   epochs. */
 #ifndef BORN_TESTS_DATA_HELPERS_H
 #define BORN_TESTS_DATA_HELPERS_H
 #include <born/data.h>

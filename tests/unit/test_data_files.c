@@ -63,6 +63,23 @@ TEST(data_idx_gives_pixels_and_labels)
     born_dataset_close(&set);
 }
 
+TEST(data_idx_pixels_are_exact_quotients)
+{
+    /* one item of 259: whole blocks and a rest */
+    unsigned char b[12 + 259] = { 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 1, 3 };
+    float x[259];
+    born_error err = { 0 };
+    born_dataset *set;
+    for (int i = 0; i < 259; i++) b[12 + i] = (unsigned char)(i * 3);
+    REQUIRE_OK(born_dataset_open_idx(data_write("i", b, sizeof b), NULL, &set, &err), &err);
+    REQUIRE(data_get(set, 0, x, NULL, &err));
+    for (int i = 0; i < 259; i++) {
+        float want = (float)b[12 + i] / 255.0f;
+        CHECK(memcmp(&x[i], &want, sizeof want) == 0);
+    }
+    born_dataset_close(&set);
+}
+
 TEST(data_idx_bad_files_are_one_line)
 {
     unsigned char b[256];
