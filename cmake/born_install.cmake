@@ -14,7 +14,8 @@ if(TARGET born)
     install(TARGETS born RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/born DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-    FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.def"
+    PATTERN "codecs.h" EXCLUDE)     # of a component that is not installed
 install(EXPORT born_targets NAMESPACE born:: DESTINATION ${BORN_CMAKE_DIR})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bornConfig.cmake.in ${CMAKE_BINARY_DIR}/bornConfig.cmake
     INSTALL_DESTINATION ${BORN_CMAKE_DIR})

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the ONNX fuzzers: small models that between them use every part of the reader and the mapper.
+"""Writes the seeds of the ONNX fuzzers, small models that between them use every part of the reader and the mapper, and
+those of the fuzzer of data files.
 Needs nothing but Python. The files are committed; run this again after changing it."""
 import os
 import struct
@@ -174,6 +175,41 @@ def seeds():
                                   [num(1, 2) + num(2, 1) + msg(8, "w") + msg(13, msg(1, "location") + msg(2, "../w")) + num(14, 1)]))
 
 
+def npy(descr, shape, b, order="False"):
+    head = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n" % (descr, order, shape)).encode()
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head + b
+
+
+def zipped(members, method):
+    out, directory = b"", b""
+    for name, b in members:
+        fields = struct.pack("<HHHHHIIIHH", 20, 0, method, 0, 0, 0, len(b), len(b), len(name), 0)
+        directory += b"PK\1\2\x14\0" + fields + struct.pack("<HHHII", 0, 0, 0, 0, len(out)) + name
+        out += b"PK\3\4" + fields + name + b
+    count = len(members)
+    return out + directory + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(out), 0)
+
+
+def data_seeds():
+    yield "images.idx", b"\0\0\x08\3" + struct.pack(">III", 2, 2, 3) + bytes(range(12))
+    yield "labels.idx", b"\0\0\x08\1" + struct.pack(">I", 4) + b"\0\1\2\1"
+    yield "absurd.idx", b"\0\0\x08\4" + b"\xff" * 16
+    floats32 = struct.pack("<6f", *range(6))
+    yield "plain.npy", npy("<f4", "(2, 3)", floats32)
+    yield "fortran.npy", npy("<f4", "(2, 3)", floats32, "True")
+    yield "bools.npy", npy("|b1", "(3,)", b"\0\1\2")
+    yield "version2.npy", npy("<i8", "()", b"\1" * 8).replace(b"NUMPY\1\0", b"NUMPY\2\0").replace(b"{", b"\0\0{", 1)
+    pair = [(b"x.npy", npy("<f4", "(2, 3)", floats32)), (b"y.npy", npy("<i8", "(2,)", struct.pack("<2q", 1, 2)))]
+    yield "stored.npz", zipped(pair, 0)
+    yield "packed.npz", zipped(pair, 8)
+    yield "header.csv", b"\xef\xbb\xbfa,b,kind\r\n1,2.5,red\r\n-3e1,4,blue\r\n\r\n5,6,red\r\n"
+    yield "quotes.csv", b'a,"b ""q""",y\n1,"2","x, y"\n3,4,"two\nlines"'
+    yield "numbers.csv", b"1;2;3\n4;5;6\n"
+    yield "classes.csv", b"0,1,2\n1,a,2\n3,b,4\n"
+    yield "ragged.csv", b"a,b,y\n1,2,x\n1,2\n"
+    yield "nan.csv", b"a,b,y\n1,nan,x\n"
+
+
 def main():
     for name in ("onnx_reader", "onnx_run"):
         os.makedirs(os.path.join(OUT, name), exist_ok=True)
@@ -183,6 +219,10 @@ def main():
                 f.write(b)
     with open(os.path.join(OUT, "onnx_reader", "tensor.pb"), "wb") as f:
         f.write(floats("w", [2, 2], [1, 2, 3, 4], raw=False))
+    os.makedirs(os.path.join(OUT, "data_reader"), exist_ok=True)
+    for name, b in data_seeds():
+        with open(os.path.join(OUT, "data_reader", name), "wb") as f:
+            f.write(b)
     return 0
 
 

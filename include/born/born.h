@@ -5,6 +5,7 @@
 #include "attrs.h"
 #include "autodiff.h"
 #include "base.h"
+#include "data.h"
 #include "device.h"
 #include "init.h"
 #include "loss.h"

@@ -1,6 +1,7 @@
 /* The command line: finds the verb, answers help, passes the environment on. Verbs are in cmd_<verb>.c. */
 #include "cli.h"
 
+#include <born/codecs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
 {
     born_error err = { .status = BORN_OK };
 
+    born_codecs_install();
     if (argc < 2) {
         print_all(stderr);
         return CLI_USAGE;
