@@ -8,6 +8,7 @@
 #include "device.h"
 #include "init.h"
 #include "loss.h"
+#include "metrics.h"
 #include "model.h"
 #include "module.h"
 #include "nn.h"
@@ -19,6 +20,8 @@
 #include "op_quant.h"
 #include "op_reduce.h"
 #include "op_shape.h"
+#include "optim.h"
+#include "sched.h"
 #include "tensor.h"
 #include "trace.h"
 #endif
