@@ -45,6 +45,7 @@ typedef struct born_optim_desc {
     bool amsgrad;               /* Adam, AdamW */
     bool centered;              /* RMSprop */
     bool maximize;              /* all but L-BFGS */
+    bool mu_twice;              /* NAdam: the correction of torch before 2.0, which counts the step's mu twice */
     bool strong_wolfe;          /* L-BFGS: line search of Nocedal and Wright, "Numerical optimization", 3.5 */
     /* of the optimiser as a whole, not of a group: */
     bool keep_grads;            /* steps leave gradients; born_optim_zero_grad is the caller's then */
@@ -78,7 +79,8 @@ BORN__OPTIM(adam, BORN_ADAM)
 BORN__OPTIM(adamw, BORN_ADAMW)
 /// L2; u = max(beta2 u, |g| + eps); p -= lr / (1 - beta1^t) m / u. Equals torch.optim.Adamax (exp_avg, exp_inf).
 BORN__OPTIM(adamax, BORN_ADAMAX)
-/// L2; Adam whose mean looks ahead, with a momentum that warms up. Equals torch.optim.NAdam. Dozat, 2016.
+/// L2; Adam whose mean looks ahead, with a momentum that warms up. Equals torch.optim.NAdam of
+/// torch 2. Dozat, 2016.
 BORN__OPTIM(nadam, BORN_NADAM)
 /// L2; Adam whose adaptive part enters when its variance can be judged. Equals torch.optim.RAdam. Liu et al., 2019.
 BORN__OPTIM(radam, BORN_RADAM)

@@ -100,7 +100,7 @@ static unsigned flags_of(const born_optim_desc *d)
 {
     return (d->nesterov ? F_NESTEROV : 0u) | (d->no_nesterov ? F_NO_NESTEROV : 0u) | (d->amsgrad ? F_AMSGRAD : 0u) |
            (d->centered ? F_CENTERED : 0u) | (d->maximize ? F_MAXIMIZE : 0u) |
-           (d->strong_wolfe ? F_STRONG_WOLFE : 0u);
+           (d->strong_wolfe ? F_STRONG_WOLFE : 0u) | (d->mu_twice ? F_MU_TWICE : 0u);
 }
 
 static double most(const born_optim *o, int h)
@@ -141,7 +141,7 @@ static bool read_group(const born_optim *o, const born_optim_desc *d, double lr,
         if (!set_number(o, g, h, v < 0 ? 0 : v)) return false;
     }
     if (flags & ~o->row->flags) {
-        born__optim_fail(o, BORN_INVALID, "it has not all of nesterov, amsgrad, centered, maximize, strong_wolfe");
+        born__optim_fail(o, BORN_INVALID, "one of its flags (nesterov, amsgrad, centered, ...) is of another optimiser");
         return false;
     }
     g->flags |= flags;

@@ -27,6 +27,7 @@ typedef enum born_hyper {
 
 enum {
     F_NESTEROV = 1, F_NO_NESTEROV = 2, F_AMSGRAD = 4, F_CENTERED = 8, F_MAXIMIZE = 16, F_STRONG_WOLFE = 32,
+    F_MU_TWICE = 64,
     STATE_MOST = 3,             /* tensors per parameter beside the master copy */
     KEEP_MOST = 2,              /* numbers per parameter beside the step */
     NUMBERS = 16,               /* of a step, a row of the operand */

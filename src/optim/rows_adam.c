@@ -5,7 +5,7 @@
 #include "ops/math64.h"
 #include "optim/optim.h"
 
-enum { B1, R1, B2, R2, RATE, ROOT, EPS, RECT, PLAIN, MU, MU_NEXT };      /* of n[]; R1 = 1 - B1 */
+enum { B1, R1, B2, R2, RATE, ROOT, EPS, RECT, PLAIN, MU, MU_NEXT, MU_TWICE };      /* of n[]; R1 = 1 - B1 */
 #define ADAM_OPTIONS (H_BIT(BETA1) | H_BIT(BETA2) | H_BIT(EPS))
 #define ADAM_DEFAULTS(lr_eps) { [H_BETA1] = 0.9, [H_BETA2] = 0.999, [H_EPS] = (lr_eps) }
 
@@ -88,6 +88,7 @@ static void nadam_numbers(const double *h, int64_t t, double *keep, double *n)
     n[ROOT] = correction;
     n[MU] = h[H_LR] * (1 - mu) / (1 - keep[0]);
     n[MU_NEXT] = h[H_LR] * next / (1 - keep[0] * next);
+    n[MU_TWICE] = h[H_LR] * next / (1 - keep[0] * mu * next);
 }
 
 static void nadam_update(born_update *u, const born_site *at)
@@ -95,11 +96,11 @@ static void nadam_update(born_update *u, const born_site *at)
     means(u, at);
     born_tensor below = ADD(SQRT(DIV(u->s[1], u->n[ROOT])), u->n[EPS]);
     born_tensor now = SUB(u->p, MUL(u->n[MU], DIV(u->g, below)));
-    u->p = SUB(now, MUL(u->n[MU_NEXT], DIV(u->s[0], below)));
+    u->p = SUB(now, MUL(u->n[u->flags & F_MU_TWICE ? MU_TWICE : MU_NEXT], DIV(u->s[0], below)));
 }
 
 const born_optim_row born__row_nadam = {
-    .name = "NAdam", .options = ADAM_OPTIONS | H_BIT(MOMENTUM_DECAY), .flags = F_MAXIMIZE,
+    .name = "NAdam", .options = ADAM_OPTIONS | H_BIT(MOMENTUM_DECAY), .flags = F_MAXIMIZE | F_MU_TWICE,
     .defaults = { [H_BETA1] = 0.9, [H_BETA2] = 0.999, [H_EPS] = 1e-8, [H_MOMENTUM_DECAY] = 4e-3 },
     .has_step = true, .state = { "exp_avg", "exp_avg_sq" }, .keep = { "mu_product" }, .keep_first = { 1 },
     .numbers = nadam_numbers, .update = nadam_update,
