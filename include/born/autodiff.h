@@ -11,8 +11,8 @@ BORN_C_BEGIN
 /// torch.no_grad.
 BORN_API bool born_grad_mode(born_backend *b, bool record);
 
-/// Makes g, of x's shape and dtype, x's gradient in place of what it had ({0}: none), at the outermost autodiff that knows
-/// x. What clipping and gradients from elsewhere (another process) use. SHAPE, DTYPE, STATE (no autodiff).
+/// Makes g, of x's shape and dtype, x's gradient in place of what it had ({0}: none), at the outermost autodiff that
+/// knows x. What clipping and gradients from elsewhere (another process) use. SHAPE, DTYPE, STATE (no autodiff).
 BORN_API BORN_CHECK born_status born_grad_set(born_tensor x, born_tensor g);
 
 /// A function over tensors: fills out[0..n_out) from in[0..n_in). Handles are lent for the call. `user` comes from the

@@ -12,7 +12,8 @@ BORN_C_BEGIN
 
 typedef struct born_metric born_metric;
 
-/// tp, fp, fn: of a class, examples that are it and are called it, that are not but are called it, that are but are not.
+/// tp, fp, fn: of a class, examples that are it and are called it, that are not but are called it, that are but are
+/// not.
 typedef enum born_metric_kind {
     BORN_METRIC_ACCURACY,       /* share of right classes */
     BORN_METRIC_TOP_K,          /* share whose class is among the k largest scores; equals count by the lower class */

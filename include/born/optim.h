@@ -1,11 +1,12 @@
-/* Born: optimisers. One is made over the parameters below a module, with the learning rate and weight decay it starts
-   with, and is never NULL: one that could not be made is dead, its error is its chain's. Names, defaults and formulas
-   are PyTorch's (torch.optim), so schedules and checkpoints carry over. A step is all or nothing: every new value is
-   computed first, unrecorded and below autodiff; only then are parameters and state overwritten, in place. Numbers that
-   change from step to step (rate, bias corrections) are operands of the update, in one small tensor
-   (born_optim_operand), so that a recorded step can be run again with others.
+/* Born: optimisers. One is made over the parameters below a module, with the learning rate and weight decay it
+   starts with, and is never NULL: one that could not be made is dead, its error is its chain's. Names, defaults
+   and formulas are PyTorch's (torch.optim), so schedules and checkpoints carry over. A step is all or nothing:
+   every new value is computed first, unrecorded and below autodiff; only then are parameters and state
+   overwritten, in place. Numbers that change from step to step (rate, bias corrections) are operands of the
+   update, in one small tensor (born_optim_operand), so that a recorded step can be run again with others.
 
-   Parameters of bf16 or f16 get an f32 copy ("master") that the update works on; the parameter is that copy, rounded. */
+   Parameters of bf16 or f16 get an f32 copy ("master") that the update works on; the parameter is that copy,
+   rounded. */
 #ifndef BORN_OPTIM_H
 #define BORN_OPTIM_H
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
@@ -129,15 +130,17 @@ BORN_API int born_optim_group_count(const born_optim *o);
 BORN_API double born_optim_get(const born_optim *o, int group, const char *option);
 BORN_API BORN_CHECK born_status born_optim_set(born_optim *o, int group, const char *option, double value);
 
-/// Updates every parameter that has a gradient and then, unless keep_grads, forgets the gradients; one without keeps its
-/// value, state and count, as in PyTorch. Ends the step of net's random keys too. On failure nothing has changed but
-/// the chain's error.
+/// Updates every parameter that has a gradient and then, unless keep_grads, forgets the gradients; one without keeps
+/// its value, state and count, as in PyTorch. Ends the step of net's random keys too. On failure nothing has changed
+/// but the chain's error.
 BORN_API BORN_CHECK born_status born_optim_step(born_optim *o);
-/// Evaluates the loss for L-BFGS: clears gradients by born_optim_zero_grad, computes, calls born_backward, gives the loss.
+/// Evaluates the loss for L-BFGS: clears gradients by born_optim_zero_grad, computes, calls born_backward, gives the
+/// loss.
 typedef born_status (*born_closure_fn)(void *user, double *loss);
 /// One step of L-BFGS (up to max_iter iterations), or for others the closure and then born_optim_step. *loss (NULL
 /// allowed) is the loss before the step.
-BORN_API BORN_CHECK born_status born_optim_step_closure(born_optim *o, born_closure_fn closure, void *user, double *loss);
+BORN_API BORN_CHECK born_status born_optim_step_closure(born_optim *o, born_closure_fn closure, void *user,
+                                                        double *loss);
 /// Forgets the gradients of all its parameters.
 BORN_API void born_optim_zero_grad(born_optim *o);
 /// Steps that updated parameters so far.
@@ -146,15 +149,15 @@ BORN_API int64_t born_optim_steps(const born_optim *o);
 BORN_API born_backend *born_optim_backend(const born_optim *o);
 BORN_API bool born_optim_is_alive(const born_optim *o);
 
-/// For a recorded step. born_optim_operand: the tensor [rows, 16] of f64 that holds the numbers of a step; an input of the
-/// recording. born_optim_tick counts a step for the parameters that took part in the last one and writes its numbers
-/// there; born_optim_apply is the update with the numbers that are there, without counting. A step is both.
+/// For a recorded step. born_optim_operand: the tensor [rows, 16] of f64 that holds the numbers of a step; an input
+/// of the recording. born_optim_tick counts a step for the parameters that took part in the last one and writes its
+/// numbers there; born_optim_apply is the update with the numbers that are there, without counting. A step is both.
 BORN_API born_tensor born_optim_operand(born_optim *o);
 BORN_API BORN_CHECK born_status born_optim_tick(born_optim *o);
 BORN_API BORN_CHECK born_status born_optim_apply(born_optim *o);
 
-/// One thing an optimiser remembers, by PyTorch's keys: "fc1.weight.exp_avg" is a tensor, borrowed; "fc1.weight.step" and
-/// "group.0.lr" are numbers (value {0}).
+/// One thing an optimiser remembers, by PyTorch's keys: "fc1.weight.exp_avg" is a tensor, borrowed; "fc1.weight.step"
+/// and "group.0.lr" are numbers (value {0}).
 typedef struct born_optim_item {
     const char *path;
     born_tensor value;
@@ -185,7 +188,8 @@ typedef struct born_scaling_desc {
 /// From now on the optimiser expects gradients of the loss that born_optim_scale gives and divides by the scale. A step
 /// whose gradients hold an infinity or NaN is skipped (status OK) and the scale shrinks; after growth_interval good
 /// steps it grows. Decided by reading: not inside a recording.
-BORN_API BORN_CHECK born_status born_optim_scaling_sized(born_optim *o, const born_scaling_desc *desc, size_t desc_bytes);
+BORN_API BORN_CHECK born_status born_optim_scaling_sized(born_optim *o, const born_scaling_desc *desc,
+                                                         size_t desc_bytes);
 BORN_CHECK static inline born_status born_optim_scaling(born_optim *o, const born_scaling_desc *desc)
 {
     return born_optim_scaling_sized(o, desc, sizeof(born_scaling_desc));

@@ -1,7 +1,7 @@
-/* Born: learning-rate schedules. A schedule changes lr (and momentum or beta1, where it cycles them) of every group of an
-   optimiser: once when it is made, then at each born_sched_step, which comes after born_optim_step. The numbers are
-   those of torch.optim.lr_scheduler, computed in f64; names are its argument names. Never NULL: one that could not be
-   made is dead, and its error is the optimiser's chain's. Close it before the optimiser. */
+/* Born: learning-rate schedules. A schedule changes lr (and momentum or beta1, where it cycles them) of every
+   group of an optimiser: once when it is made, then at each born_sched_step, which comes after born_optim_step.
+   The numbers are those of torch.optim.lr_scheduler, computed in f64; names are its argument names. Never NULL:
+   one that could not be made is dead, and its error is the optimiser's chain's. Close it before the optimiser. */
 #ifndef BORN_SCHED_H
 #define BORN_SCHED_H
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
@@ -72,8 +72,8 @@ static inline born_sched *born_sched_create(born_optim *o, const born_sched_desc
 {
     return born_sched_create_sized(o, desc, sizeof(born_sched_desc));
 }
-/// One schedule after another: parts[i + 1] begins at step milestones[i] (count - 1 of them, ascending). No plateau. Equals
-/// SequentialLR.
+/// One schedule after another: parts[i + 1] begins at step milestones[i] (count - 1 of them, ascending). No plateau.
+/// Equals SequentialLR.
 BORN_API born_sched *born_sched_sequence_sized(born_optim *o, const born_sched_desc *parts, int count,
                                                const int64_t *milestones, size_t desc_bytes);
 static inline born_sched *born_sched_sequence(born_optim *o, const born_sched_desc *parts, int count,

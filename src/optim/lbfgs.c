@@ -1,7 +1,7 @@
-/* L-BFGS as PyTorch defines it (Nocedal and Wright, "Numerical optimization", 2006, algorithms 7.4, 7.5 and 3.5). All
-   parameters are one vector of f64 or f32 below autodiff; a closure gives the loss and, by autodiff, the gradient. Inner
-   products are read, since the method chooses by them. The line search is in lbfgs_search.c. If the closure fails, the
-   parameters are what they were before the step. */
+/* L-BFGS as PyTorch defines it (Nocedal and Wright, "Numerical optimization", 2006, algorithms 7.4, 7.5 and 3.5).
+   All parameters are one vector of f64 or f32 below autodiff; a closure gives the loss and, by autodiff, the
+   gradient. Inner products are read, since the method chooses by them. The line search is in lbfgs_search.c. If
+   the closure fails, the parameters are what they were before the step. */
 #include "optim/lbfgs.h"
 
 #include <math.h>

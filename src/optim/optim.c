@@ -141,7 +141,7 @@ static bool read_group(const born_optim *o, const born_optim_desc *d, double lr,
         if (!set_number(o, g, h, v < 0 ? 0 : v)) return false;
     }
     if (flags & ~o->row->flags) {
-        born__optim_fail(o, BORN_INVALID, "one of its flags (nesterov, amsgrad, centered, ...) is of another optimiser");
+        born__optim_fail(o, BORN_INVALID, "a flag (nesterov, amsgrad, centered, ...) is of another optimiser");
         return false;
     }
     g->flags |= flags;

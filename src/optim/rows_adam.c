@@ -28,7 +28,7 @@ static void means(born_update *u, const born_site *at)
     u->s[1] = MIX(u->s[1], u->n[B2], SQUARE(u->g), u->n[R2]);
 }
 
-/* ---- Adam, AdamW -------------------------------------------------------------------------------------------------- */
+/* ---- Adam, AdamW ------------------------------------------------------------------------------------------------- */
 
 static void adam_numbers(const double *h, int64_t t, double *keep, double *n)
 {
@@ -62,7 +62,7 @@ const born_optim_row born__row_adamw = {
     .numbers = adam_numbers, .update = adam_update,
 };
 
-/* ---- Adamax ------------------------------------------------------------------------------------------------------- */
+/* ---- Adamax ------------------------------------------------------------------------------------------------------ */
 
 static void adamax_update(born_update *u, const born_site *at)
 {
@@ -76,7 +76,7 @@ const born_optim_row born__row_adamax = {
     .state = { "exp_avg", "exp_inf" }, .numbers = adam_numbers, .update = adamax_update,
 };
 
-/* ---- NAdam -------------------------------------------------------------------------------------------------------- */
+/* ---- NAdam ------------------------------------------------------------------------------------------------------- */
 
 static void nadam_numbers(const double *h, int64_t t, double *keep, double *n)
 {
@@ -106,7 +106,7 @@ const born_optim_row born__row_nadam = {
     .numbers = nadam_numbers, .update = nadam_update,
 };
 
-/* ---- RAdam -------------------------------------------------------------------------------------------------------- */
+/* ---- RAdam ------------------------------------------------------------------------------------------------------- */
 
 /* The two branches of the paper as one sum, whose numbers say which holds: no choice is left to the update. */
 static void radam_numbers(const double *h, int64_t t, double *keep, double *n)
@@ -133,7 +133,7 @@ const born_optim_row born__row_radam = {
     .state = { "exp_avg", "exp_avg_sq" }, .numbers = radam_numbers, .update = radam_update,
 };
 
-/* ---- LAMB --------------------------------------------------------------------------------------------------------- */
+/* ---- LAMB -------------------------------------------------------------------------------------------------------- */
 
 static void lamb_numbers(const double *h, int64_t t, double *keep, double *n)
 {
@@ -161,7 +161,7 @@ const born_optim_row born__row_lamb = {
     .has_step = true, .state = { "exp_avg", "exp_avg_sq" }, .numbers = lamb_numbers, .update = lamb_update,
 };
 
-/* ---- Lion --------------------------------------------------------------------------------------------------------- */
+/* ---- Lion -------------------------------------------------------------------------------------------------------- */
 
 static void lion_numbers(const double *h, int64_t t, double *keep, double *n)
 {

@@ -1,11 +1,11 @@
-/* Optimisers without a mean of gradients that is corrected: SGD, RMSprop, Adagrad, Adadelta, Rprop, ASGD. Formulas stand
-   at the constructors in optim.h. */
+/* Optimisers without a mean of gradients that is corrected: SGD, RMSprop, Adagrad, Adadelta, Rprop, ASGD. Formulas
+   stand at the constructors in optim.h. */
 #include <math.h>
 
 #include "ops/math64.h"
 #include "optim/optim.h"
 
-/* ---- SGD ---------------------------------------------------------------------------------------------------------- */
+/* ---- SGD --------------------------------------------------------------------------------------------------------- */
 
 enum { RATE, MOMENTUM, FRESH, EPS, KEPT, TAKEN };        /* of n[] */
 
@@ -38,7 +38,7 @@ const born_optim_row born__row_sgd = {
     .state = { "momentum_buffer" }, .uses = sgd_uses, .numbers = sgd_numbers, .update = sgd_update,
 };
 
-/* ---- RMSprop ------------------------------------------------------------------------------------------------------ */
+/* ---- RMSprop ----------------------------------------------------------------------------------------------------- */
 
 static unsigned rmsprop_uses(const double *h, unsigned flags)
 {
@@ -71,7 +71,7 @@ const born_optim_row born__row_rmsprop = {
     .update = rmsprop_update,
 };
 
-/* ---- Adagrad ------------------------------------------------------------------------------------------------------ */
+/* ---- Adagrad ----------------------------------------------------------------------------------------------------- */
 
 static double adagrad_initial(const double *h, int state)
 {
@@ -98,7 +98,7 @@ const born_optim_row born__row_adagrad = {
     .numbers = adagrad_numbers, .update = adagrad_update,
 };
 
-/* ---- Adadelta ----------------------------------------------------------------------------------------------------- */
+/* ---- Adadelta ---------------------------------------------------------------------------------------------------- */
 
 static void adadelta_numbers(const double *h, int64_t t, double *keep, double *n)
 {
@@ -122,7 +122,7 @@ const born_optim_row born__row_adadelta = {
     .numbers = adadelta_numbers, .update = adadelta_update,
 };
 
-/* ---- Rprop -------------------------------------------------------------------------------------------------------- */
+/* ---- Rprop ------------------------------------------------------------------------------------------------------- */
 
 enum { SHRINK, GROW, LEAST, MOST };
 
@@ -152,7 +152,7 @@ const born_optim_row born__row_rprop = {
     .state = { "prev", "step_size" }, .initial = rprop_initial, .numbers = rprop_numbers, .update = rprop_update,
 };
 
-/* ---- ASGD --------------------------------------------------------------------------------------------------------- */
+/* ---- ASGD -------------------------------------------------------------------------------------------------------- */
 
 enum { ETA, SHRUNK, MU, REST };
 

@@ -1,5 +1,5 @@
-/* Making and stepping schedules. A node is one schedule; a sequence and a chain are several nodes over one optimiser. All
-   new rates of a step are computed before the first is set. */
+/* Making and stepping schedules. A node is one schedule; a sequence and a chain are several nodes over one
+   optimiser. All new rates of a step are computed before the first is set. */
 #include "optim/sched.h"
 
 #include <math.h>
@@ -111,7 +111,8 @@ static born_status node_open(const born_optim *o, const void *desc, size_t desc_
     n->min_lr = per_group(d.min_lr, d.lr_count, groups), n->base = per_group(NULL, 0, groups);
     if (d.milestones) milestones = born__calloc((size_t)d.milestone_count, sizeof *milestones);
     if (d.factors) factors = born__calloc((size_t)d.factor_count, sizeof *factors);
-    bool ok = n->base_lr && n->max_lr && n->min_lr && n->base && (milestones || !d.milestones) && (factors || !d.factors);
+    bool ok = n->base_lr && n->max_lr && n->min_lr && n->base;
+    ok = ok && (milestones || !d.milestones) && (factors || !d.factors);
     if (ok && milestones) memcpy(milestones, d.milestones, (size_t)d.milestone_count * sizeof *milestones);
     if (ok && factors) memcpy(factors, d.factors, (size_t)d.factor_count * sizeof *factors);
     d.milestones = milestones, d.factors = factors, d.base_lr = d.max_lr = d.min_lr = NULL;

@@ -25,7 +25,7 @@ struct born_sched {
     sched_node *node;
 };
 
-/* The rate of a group after the node's epoch was set; `closed`: by the formula from the base, not from the last rate. */
+/* The rate of a group after the node's epoch was set; `closed`: by the formula from the base, not the last rate. */
 double born__sched_rate(const sched_node *n, int group, double rate, bool closed);
 /* What the cycled momentum is at the node's epoch. */
 double born__sched_momentum(const sched_node *n);

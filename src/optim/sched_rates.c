@@ -1,5 +1,5 @@
-/* The formulas of schedules. Most have two forms, as in PyTorch: from the last rate, so that several can be chained, and
-   from the base, which a sequence begins with. Both are kept because their roundings differ. */
+/* The formulas of schedules. Most have two forms, as in PyTorch: from the last rate, so that several can be
+   chained, and from the base, which a sequence begins with. Both are kept because their roundings differ. */
 #include <math.h>
 
 #include "ops/math64.h"

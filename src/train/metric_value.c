@@ -1,4 +1,5 @@
-/* Metrics: the numbers. AUROC sorts by score and adds ranks (Mann and Whitney's U); equal scores share their mean rank. */
+/* Metrics: the numbers. AUROC sorts by score and adds ranks (Mann and Whitney's U); equal scores share their mean
+   rank. */
 #include <math.h>
 #include <stdlib.h>
 

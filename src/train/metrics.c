@@ -70,7 +70,10 @@ static bool of_confusion(const born_metric *m)
     return m->kind == BORN_METRIC_ACCURACY || m->kind == BORN_METRIC_PRECISION || m->kind == BORN_METRIC_RECALL ||
            m->kind == BORN_METRIC_F1;
 }
-static char class_of(born_dtype t) { return t > BORN_DTYPE_NONE && t < BORN_DTYPE_COUNT ? born__dtype_info(t)->cls : ' '; }
+static char class_of(born_dtype t)
+{
+    return t > BORN_DTYPE_NONE && t < BORN_DTYPE_COUNT ? born__dtype_info(t)->cls : ' ';
+}
 
 static born_status check_array(const born_array *a, const char *what, int64_t *n, born_error *err)
 {

@@ -1,5 +1,5 @@
-/* torch_cases: optimisers, step by step. The parameters of a case are those of a module, "0", "1", ...; a step's gradients
-   are given, or come from a problem's closure. Clipping and schedules run where PyTorch's loop has them. */
+/* torch_cases: optimisers, step by step. The parameters of a case are those of a module, "0", "1", ...; a step's
+   gradients are given, or come from a problem's closure. Clipping and schedules run where PyTorch's loop has them. */
 #include "torch_cases.h"
 #include "torch_optim.h"
 
@@ -22,7 +22,7 @@ static bool say(optim_run *r, const char *text)
     return false;
 }
 
-/* ---- the optimiser ------------------------------------------------------------------------------------------------ */
+/* ---- the optimiser ----------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -105,7 +105,7 @@ static bool make_groups(optim_run *r, const json_t *args)
     return true;
 }
 
-/* ---- problems ----------------------------------------------------------------------------------------------------- */
+/* ---- problems ---------------------------------------------------------------------------------------------------- */
 
 typedef struct problem {
     optim_run *r;
@@ -150,7 +150,7 @@ static born_status closure(void *user, double *loss)
     return st;
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static bool set_grads(optim_run *r, int t)
 {

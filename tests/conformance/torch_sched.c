@@ -40,7 +40,8 @@ static const double *rates(const json_t *args, const char *name, double *room, i
     const json_t *v = json_object_get(args, name);
     if (!v) return NULL;
     int n = json_is_array(v) ? (int)json_array_size(v) : 1;
-    for (int i = 0; i < n && i < MOST_LIST; i++) room[i] = tc_number(json_is_array(v) ? json_array_get(v, (size_t)i) : v);
+    for (int i = 0; i < n && i < MOST_LIST; i++)
+        room[i] = tc_number(json_is_array(v) ? json_array_get(v, (size_t)i) : v);
     if (n > *count) *count = n;
     return room;
 }
@@ -107,7 +108,7 @@ born_sched *tc_sched_make(born_optim *o, const char *name, const json_t *args, c
     return strcmp(name, "SequentialLR") == 0 ? born_sched_sequence(o, d, n, begins) : born_sched_chain(o, d, n);
 }
 
-/* ---- cases -------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 typedef struct sched_run {
     const tc_case *c;

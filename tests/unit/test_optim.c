@@ -174,7 +174,7 @@ TEST(absent_gradients_do_not_count)
     bench_close(&k);
 }
 
-/* ---- state -------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
 typedef struct saved {
     int count;
@@ -227,7 +227,8 @@ TEST(state_restored_goes_on_with_the_same_bits)
         CHECK_INT((born_write)(w, middle, sizeof middle), BORN_OK);
         two = born_optim_create_sized(kinds[i], k.net, 0.1, 0, &d, sizeof d);
         for (int n = 0; n < s.count; n++) {
-            born_array number = { BORN_F64, { 0 }, &s.number[n], 0 }, value = { BORN_F32, BORN_SHAPE(4), s.value[n], 0 };
+            born_array number = { BORN_F64, { 0 }, &s.number[n], 0 };
+            born_array value = { BORN_F32, BORN_SHAPE(4), s.value[n], 0 };
             CHECK_INT(born_optim_restore(two, s.path[n], s.tensor[n] ? value : number), BORN_OK);
         }
         give(&k, w, slope), CHECK_INT(born_optim_step(two), BORN_OK);
@@ -291,7 +292,7 @@ TEST(a_failed_step_changes_nothing)
     bench_close(&k);
 }
 
-/* ---- mixed precision ---------------------------------------------------------------------------------------------- */
+/* ---- mixed precision --------------------------------------------------------------------------------------------- */
 
 /* Steps too small for bf16 are not lost: the f32 copy has them all. */
 TEST(bf16_has_master_weights)
@@ -374,7 +375,7 @@ TEST(averaged_weights)
     bench_close(&k);
 }
 
-/* ---- L-BFGS ------------------------------------------------------------------------------------------------------- */
+/* ---- L-BFGS ------------------------------------------------------------------------------------------------------ */
 
 typedef struct bowl {
     const bench *k;
