@@ -144,8 +144,6 @@ static born_status replace(born_node *n, born_tensor g, born_error *err)
         BORN_FAIL_IF(!same, err, BORN_SHAPE, "grad_set: a gradient has its tensor's shape and chain");
         BORN_FAIL_IF(a->dtype != b->dtype, err, BORN_DTYPE, "grad_set: the gradient of %s is not %s",
                      born_dtype_name(a->dtype), born_dtype_name(b->dtype));
-        BORN_FAIL_IF(fresh->level >= link->level, err, BORN_STATE,
-                     "grad_set: the gradient is known to the autodiff it is meant for: detach it");
     }
     ad_note *note = born__ad_note_make(link, n);
     BORN_FAIL_IF(!note, err, BORN_NOMEM, "grad_set: out of memory");
@@ -161,7 +159,8 @@ born_status born_grad_set(born_tensor x, born_tensor g)
     born_error err = { 0 };
     born_node *n;
     BORN_TRY(born__handle_get(x, "grad_set", &n));
-    if (g.w && born_is_alive(g)) g = (born_detach)(g);
+    const born_backend *link = born__autodiff_at(n->chain, n->level);
+    if (link && g.w && born_is_alive(g) && born__handle_node(g)->level >= link->level) g = (born_detach)(g);
     born_status s = replace(n, g, &err);
     if (s && err.status) born__chain_fail(n->chain, &err, NULL);
     return s;

@@ -38,16 +38,10 @@ typedef struct clipping {
     born_status status;
 } clipping;
 
-static born_tensor gradient(born_tensor p)
-{
-    born_tensor g = (born_grad_of)(p);
-    return born__given(g) ? (born_detach)(g) : g;
-}
-
 static bool add_norm(void *ctx, born_tensor p, const char *path)
 {
     clipping *c = ctx;
-    born_tensor g = gradient(p), one;
+    born_tensor g = (born_grad_of)(p), one;
     born_reduce_attrs drop = { .drop_dims = true };
 
     (void)path;
@@ -64,7 +58,7 @@ static bool add_norm(void *ctx, born_tensor p, const char *path)
 static bool scale_one(void *ctx, born_tensor p, const char *path)
 {
     clipping *c = ctx;
-    born_tensor g = gradient(p);
+    born_tensor g = (born_grad_of)(p);
 
     (void)path;
     if (!born__given(g)) return true;
@@ -129,7 +123,7 @@ born_status born_clip_grad_value(born_module *net, double value)
 
 typedef struct average {
     char *path;
-    born_tensor low, mean;      /* kept; below autodiff */
+    born_tensor value, mean;    /* kept; mean: below autodiff */
 } average;
 
 struct born_ema {
@@ -147,14 +141,12 @@ static bool add_average(void *ctx, born_tensor p, const char *path)
     average a = { .path = born__strdup_n(path, strlen(path)) };
 
     if (a.path && born__grow((void **)&e->item, &e->cap, e->count + 1, sizeof a)) {
-        born_tensor low = (born_detach)(p);
         a.mean = born__low_keep(p);
-        if (born_is_alive(low) && born_is_alive(a.mean)) {
-            a.low = (born_keep)(low);
+        if (born_is_alive(a.mean)) {
+            a.value = (born_keep)(p);
             e->item[e->count++] = a;
             return true;
         }
-        if (born_is_alive(a.mean)) born_drop(&a.mean);
     }
     born__free(a.path);
     e->decay = -1;
@@ -187,7 +179,7 @@ void born_ema_close(born_ema **ep)
     if (ep) *ep = NULL;
     if (!e || e == &dead_ema) return;
     for (size_t i = 0; i < e->count; i++) {
-        born_drop(&e->item[i].low), born_drop(&e->item[i].mean);
+        born_drop(&e->item[i].value), born_drop(&e->item[i].mean);
         born__free(e->item[i].path);
     }
     born__chain_unhold(e->b);
@@ -202,7 +194,7 @@ static born_status assign_both(born_ema *e, const born_tensor *first, const born
     for (size_t i = 0; i < e->count; i++) ok = ok && born_is_alive(first[i]) && (!second || born_is_alive(second[i]));
     for (size_t i = 0; ok && i < e->count; i++) {
         ok = born_is_alive((born_assign)(e->item[i].mean, first[i], at));
-        if (second) ok = born_is_alive((born_assign)(e->item[i].low, second[i], at)) && ok;
+        if (second) ok = born_is_alive((born_assign)(e->item[i].value, second[i], at)) && ok;
     }
     if (ok) return BORN_OK;
     born_status s = born_backend_error(e->b)->status;
@@ -214,7 +206,7 @@ static void averages(const born_ema *e, born_tensor *to)
     for (size_t i = 0; i < e->count; i++) {
         const average *a = &e->item[i];
         born_tensor d = born__like(a->mean, e->decay, at), r = born__like(a->mean, 1 - e->decay, at);
-        to[i] = e->updates ? MIX(a->mean, d, a->low, r) : (born_copy)(a->low, at);
+        to[i] = e->updates ? MIX(a->mean, d, a->value, r) : (born_copy)(a->value, at);
     }
 }
 
@@ -227,7 +219,7 @@ static born_status change(born_ema *e, bool swap)
     bool was = born_grad_mode(e->b, false);
     if (!swap) averages(e, first);
     for (size_t i = 0; swap && i < e->count; i++) {
-        first[i] = (born_copy)(e->item[i].low, at);
+        first[i] = (born_copy)(e->item[i].value, at);
         second[i] = (born_copy)(e->item[i].mean, at);
     }
     born_status st = assign_both(e, first, swap ? second : NULL);

@@ -95,11 +95,11 @@ static born_tensor gather(const born_optim *o, bool of_gradient)
 
     for (size_t i = 0; i < o->param_count; i++) {
         const born_param *p = &o->param[i];
-        int64_t n = born__count_of(p->low);
-        born_tensor x = p->low;
+        int64_t n = born__count_of(p->value);
+        born_tensor x = p->value;
         if (of_gradient) x = (born_grad_of)(p->value);
         born_tensor flat = born__given(x) ? RESHAPE(CAST((born_detach)(x), t), BORN_SHAPE(n))
-                                          : CAST(born__row(p->low, n, 0, at), t);
+                                          : CAST(born__row(p->value, n, 0, at), t);
         born_tensor two[2] = { all, flat };
         all = born__given(all) ? (born_concat)(two, 2, 0, at) : (born_copy)(flat, at);
     }
@@ -114,9 +114,9 @@ born_status born__vector_place(const born_optim *o, born_tensor x)
 
     for (size_t i = 0; i < o->param_count; i++) {
         const born_param *p = &o->param[i];
-        int64_t n = born__count_of(p->low);
-        born_tensor part = RESHAPE(SLICE(x, from, from + n, 0), born_shape_of(p->low));
-        if (!born_is_alive((born_assign)(p->low, CAST(part, p->dtype), at))) return born__optim_status(o);
+        int64_t n = born__count_of(p->value);
+        born_tensor part = RESHAPE(SLICE(x, from, from + n, 0), born_shape_of(p->value));
+        if (!born_is_alive((born_assign)(p->value, CAST(part, p->dtype), at))) return born__optim_status(o);
         from += n;
     }
     return BORN_OK;
@@ -333,7 +333,7 @@ born_status born__lbfgs_room(born_optim *o, const char *key, const born_array *v
     memcpy(&n, value->data, sizeof n);
     if (!(n >= 0 && n <= o->lbfgs->most))
         return born__optim_fail(o, BORN_RANGE, "%g pairs are more than a history of %d", n, o->lbfgs->most);
-    for (size_t i = 0; i < o->param_count; i++) length += born__count_of(o->param[i].low);
+    for (size_t i = 0; i < o->param_count; i++) length += born__count_of(o->param[i].value);
     while (o->lbfgs->pairs) drop_pair(o->lbfgs, o->lbfgs->pairs - 1);
     born_dtype t = vector_dtype(o);
     born_scope s = born_scope_begin(o->b);

@@ -200,13 +200,10 @@ static bool add_param(void *user, const born_module_item *item)
     *p = (born_param){ .path = born__strdup_n(item->path, strlen(item->path)), .dtype = born_dtype_of(item->value) };
     p->compute = p->dtype == BORN_F64 ? BORN_F64 : BORN_F32;
     memcpy(p->keep, o->row->keep_first, sizeof p->keep);
-    born_tensor low = (born_detach)(item->value);
-    if (!p->path || !born_is_alive(low)) {
-        born__free(p->path);
+    if (!p->path) {
         born__optim_fail(o, BORN_NOMEM, "no memory for %.80s", item->path);
         return false;
     }
-    p->low = (born_keep)(low);
     p->value = (born_keep)(item->value);
     o->param_count++;
     c->failed = false;
@@ -217,10 +214,10 @@ born_status born__optim_state(born_optim *o, born_param *p)
 {
     const double *h = o->group[p->group].h;
     unsigned uses = o->row->uses ? o->row->uses(h, o->group[p->group].flags) : (1u << STATE_MOST) - 1;
-    born_shape shape = born_shape_of(p->low);
+    born_shape shape = born_shape_of(p->value);
 
     if (p->compute != p->dtype && !born__given(p->master)) {
-        born_tensor m = born__low_keep((born_cast)(p->low, p->compute, NULL));
+        born_tensor m = born__low_keep((born_cast)(p->value, p->compute, NULL));
         if (!born_is_alive(m)) return born__optim_status(o);
         p->master = m;
     }
@@ -252,7 +249,7 @@ static void empty(born_optim *o)
 {
     for (size_t i = 0; i < o->param_count; i++) {
         born_param *p = &o->param[i];
-        born_drop(&p->value), born_drop(&p->low), born_drop(&p->master);
+        born_drop(&p->value), born_drop(&p->master);
         for (int k = 0; k < STATE_MOST; k++) born_drop(&p->state[k]);
         born__free(p->path);
     }

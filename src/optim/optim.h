@@ -1,7 +1,7 @@
 /* An optimiser from inside. An optimiser is a row (what it is called, its options and defaults, which tensors it keeps,
    the numbers of a step, its update) over one machinery (optim.c: parameters and groups; optim_step.c: the step;
-   optim_state.c: checkpoints). Invariants: a dead optimiser (row NULL) has no parameters; `low` of a parameter and all
-   state live below every autodiff and share nothing with each other; state exists from the first gradient on. */
+   optim_state.c: checkpoints). Invariants: a dead optimiser (row NULL) has no parameters; all state lives
+   below every autodiff; state exists from the first gradient on. */
 #ifndef BORN_OPTIM_OPTIM_H
 #define BORN_OPTIM_OPTIM_H
 #include <born/optim.h>
@@ -64,7 +64,7 @@ typedef struct born_optim_row {
 
 typedef struct born_param {
     char *path;
-    born_tensor value, low;     /* kept; low: below autodiff */
+    born_tensor value;          /* kept */
     born_tensor master, state[STATE_MOST];
     born_dtype dtype, compute;
     int group;

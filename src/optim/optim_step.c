@@ -1,5 +1,6 @@
 /* The step. Its parts in order: which parameters have gradients; are these finite (only with loss scaling); the numbers
-   of the step, on the host, written to the operand; clipping and updates as calls below autodiff, whose results wait;
+   of the step, on the host, written to the operand; clipping and updates as calls that autodiff does not record, on the very tensors
+   that forward used, so that a recording sees them as the same; their results wait;
    then, when all are there, assignments. Nothing a parameter remembers changes before that. */
 #include <math.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 /* The results of one parameter's update. */
 typedef struct pending {
-    born_tensor low, master, state[STATE_MOST];
+    born_tensor value, master, state[STATE_MOST];
 } pending;
 
 static const born_site *const at = NULL;
@@ -98,7 +99,7 @@ static born_tensor number_of(const born_optim *o, int line, int n, born_dtype t)
 /* The gradient as the update sees it, but for the norm: in its dtype, meaned and unscaled, cut. */
 static born_tensor gradient_of(const born_optim *o, const born_param *p)
 {
-    born_tensor g = (born_detach)((born_grad_of)(p->value));
+    born_tensor g = (born_grad_of)(p->value);
     if (p->compute != p->dtype) g = CAST(g, p->compute);
     if (o->scales || o->desc.accumulate > 1) g = MUL(g, number_of(o, p->line, N_SCALE, p->compute));
     if (o->desc.clip_value > 0) g = (born_clamp)(g, -o->desc.clip_value, o->desc.clip_value, NULL);
@@ -139,7 +140,7 @@ static born_status all_finite(const born_optim *o, bool *finite)
         const born_param *p = &o->param[i];
         double largest;
         if (!p->active) continue;
-        born_tensor g = CAST((born_detach)((born_grad_of)(p->value)), BORN_F64);
+        born_tensor g = CAST((born_grad_of)(p->value), BORN_F64);
         if (born__count_of(g) == 0) continue;
         born_tensor a = (born_reduce_max)(ABS(g), (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true }, at);
         BORN_TRY((born_item)(a, BORN_F64, &largest));
@@ -158,18 +159,18 @@ static bool update_one(const born_optim *o, const born_param *p, born_tensor g, 
 
     memcpy(u.n, numbers, sizeof u.n);
     memcpy(u.s, p->state, sizeof u.s);
-    u.p = born__given(p->master) ? p->master : p->low;
+    u.p = born__given(p->master) ? p->master : p->value;
     if (u.flags & F_MAXIMIZE) u.g = NEG(u.g);
     if (decay && !o->row->decoupled) u.g = ADD(u.g, MUL(u.p, u.n[N_DECAY]));
     if (decay && o->row->decoupled) u.p = MUL(u.p, u.n[N_DECAY]);
     o->row->update(&u, at);
-    *w = (pending){ .low = u.p };
+    *w = (pending){ .value = u.p };
     if (born__given(p->master)) {
         w->master = u.p;
-        w->low = CAST(u.p, p->dtype);
+        w->value = CAST(u.p, p->dtype);
     }
     memcpy(w->state, u.s, sizeof u.s);
-    alive = born_is_alive(w->low);
+    alive = born_is_alive(w->value);
     for (int i = 0; i < STATE_MOST; i++) alive = alive && (!born__given(p->state[i]) || born_is_alive(w->state[i]));
     return alive;
 }
@@ -222,7 +223,7 @@ static born_status assign_all(const born_optim *o, const pending *w)
     for (size_t i = 0; i < o->param_count; i++) {
         const born_param *p = &o->param[i];
         if (p->line < 0) continue;
-        ok = assign(p->low, w[i].low) && ok;
+        ok = assign(p->value, w[i].value) && ok;
         ok = assign(p->master, w[i].master) && ok;
         for (int k = 0; k < STATE_MOST; k++) ok = assign(p->state[k], w[i].state[k]) && ok;
     }
