@@ -3,6 +3,7 @@
 #include "nn_helpers.h"
 
 #include <born/optim.h>
+#include <born/trace.h>
 
 static born_tensor param(bench *k, const char *name, const float *v, born_shape s)
 {
@@ -421,6 +422,63 @@ TEST(lbfgs_finds_the_bottom_and_survives_its_closure)
     CHECK_INT(born_optim_step(q.o), BORN_STATE);
     bench_expect(&k, BORN_STATE, "born_optim_step_closure");
     born_optim_close(&q.o);
+    bench_close(&k);
+}
+
+/* ---- recorded ----------------------------------------------------------------------------------------------------- */
+
+typedef struct state_list {
+    born_tensor in[8];
+    int count;
+} state_list;
+
+static bool list_state(void *user, const born_optim_item *item)
+{
+    state_list *l = user;
+    if (item->value.w && l->count < 8) l->in[l->count++] = item->value;
+    return true;
+}
+
+/* Forward, backward and update of one step, recorded as a graph, are run for a later step with that step's numbers. */
+TEST(a_recorded_step_is_every_step)
+{
+    enum { N = 4 };
+    born_backend *b = born_autodiff(born_trace(born_cpu(&(born_cpu_desc){ .threads = 1 })));
+    born_module *net = born_module_create(b);
+    born_tensor w = born_module_add(net, "w", BORN_PARAM, BORN_ARRAY(start, N));
+    born_optim *o = born_adamw(net, 0.1, 0.01, &(born_optim_desc){ .clip_norm = 0.5 });
+    bench k = { .b = b, .net = net, .scope = born_scope_begin(b) };
+    state_list l = { .count = 2 };
+    born_graph *graph = NULL;
+    born_model *model = NULL;
+    born_session *session = NULL;
+    born_error err = { 0 };
+    float got[N], kept[4][N];
+    double numbers[16];
+
+    give(&k, w, slope), CHECK_INT(born_optim_step(o), BORN_OK);
+    CHECK_INT(born_optim_each(o, list_state, &l), BORN_OK);
+    l.in[0] = born_optim_operand(o), l.in[1] = w;
+    CHECK_INT(l.count, 4);
+    CHECK_INT(born_optim_tick(o), BORN_OK);
+    CHECK_INT(born_trace_begin(b, l.in, l.count, &err), BORN_OK);
+    give(&k, w, slope), CHECK_INT(born_optim_apply(o), BORN_OK);
+    CHECK_INT(born_trace_end(b, l.in + 1, l.count - 1, &graph, &err), BORN_OK);
+    CHECK_INT(born_model_from_graph(&graph, NULL, &model, &err), BORN_OK);
+    REQUIRE(born_session_open(model, NULL, &session, &err) == BORN_OK);
+    born_optim_zero_grad(o);
+
+    for (int i = 1; i < 4; i++) CHECK_INT((born_read)(l.in[i], kept[i], sizeof kept[i]), BORN_OK);
+    CHECK_INT(born_optim_set(o, 0, "lr", 0.025), BORN_OK);
+    give(&k, w, slope), CHECK_INT(born_optim_step(o), BORN_OK);
+    CHECK_INT((born_read)(l.in[0], numbers, sizeof numbers), BORN_OK);
+    const born_array in[4] = { BORN_ARRAY(numbers, 1, 16), BORN_ARRAY(kept[1], N), BORN_ARRAY(kept[2], N),
+                               BORN_ARRAY(kept[3], N) };
+    born_array out[3];
+    CHECK_MSG(born_session_run(session, in, 4, out, 3, &err) == BORN_OK, "%s", err.text);
+    for (int i = 0; i < 3 && !err.status; i++)
+        if (get(l.in[i + 1], got, N)) CHECK_MSG(!memcmp(out[i].data, got, sizeof got), "result %d", i);
+    born_session_close(&session), born_model_close(&model), born_optim_close(&o);
     bench_close(&k);
 }
 
