@@ -186,7 +186,8 @@ static double run_case(const bench_case *b, born_pool *pool, double seconds, boo
 
     bool attention = !strcmp(b->op, "attention");
     bool masked = !strcmp(b->op, "where") || attention; /* operands x, w and w */
-    if (!op || !make_view(&in[0], masked && !attention ? BORN_BOOL : b->t, b->x) || (b->w[0] && !make_view(&in[1], b->t, b->w)))
+    if (!op || !make_view(&in[0], masked && !attention ? BORN_BOOL : b->t, b->x) ||
+        (b->w[0] && !make_view(&in[1], b->t, b->w)))
         return -1;
     for (int i = 0; attention && i < 2; i++) born__view_row_major(&in[i]);
     if (!strcmp(b->op, "resize")) { /* x, no region, scales */

@@ -34,6 +34,9 @@ if(BORN_SANITIZE)
     target_link_options(born_flags INTERFACE -fsanitize=${BORN_SANITIZE})
 elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
     target_compile_options(born_flags INTERFACE $<$<CONFIG:Release>:-fstack-protector-strong>)
+    # nothing unwinds C here; the tables are 5% of the binary
+    target_compile_options(born_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:-fno-asynchronous-unwind-tables>
+        $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:-fno-unwind-tables>)
     target_compile_definitions(born_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 endif()
 # 32-bit systems: files above 2 GiB, and folders whose entries have 64-bit numbers

@@ -129,6 +129,48 @@ BORN_OP1(atanh, FLT)
 BORN_OP1(erf, FLT)
 #define born_erf(x) BORN_SEL(FLT, born_erf, x)
 
+/* ---- special functions: computed in f64 and rounded once ---- */
+
+/// 1 - erf(x), accurate where that is small. x: any float. Equals torch.erfc.
+BORN_OP1(erfc, FLT)
+#define born_erfc(x) BORN_SEL(FLT, born_erfc, x)
+
+/// exp(x^2) * erfc(x), without overflow above 0. x: any float. Equals torch.special.erfcx.
+BORN_OP1(erfcx, FLT)
+#define born_erfcx(x) BORN_SEL(FLT, born_erfcx, x)
+
+/// The number whose erf is x; infinite at -1 and 1, NaN beyond. x: any float. Equals torch.erfinv.
+BORN_OP1(erfinv, FLT)
+#define born_erfinv(x) BORN_SEL(FLT, born_erfinv, x)
+
+/// The normal distribution's cumulative function. x: any float. Equals torch.special.ndtr.
+BORN_OP1(ndtr, FLT)
+#define born_ndtr(x) BORN_SEL(FLT, born_ndtr, x)
+
+/// log(ndtr(x)), accurate in both tails. x: any float. Equals torch.special.log_ndtr.
+BORN_OP1(log_ndtr, FLT)
+#define born_log_ndtr(x) BORN_SEL(FLT, born_log_ndtr, x)
+
+/// Logarithm of the gamma function's size; infinite at 0, -1, -2, ... x: any float. Equals torch.lgamma.
+BORN_OP1(lgamma, FLT)
+#define born_lgamma(x) BORN_SEL(FLT, born_lgamma, x)
+
+/// Derivative of born_lgamma; NaN at -1, -2, ... x: any float. Equals torch.digamma.
+BORN_OP1(digamma, FLT)
+#define born_digamma(x) BORN_SEL(FLT, born_digamma, x)
+
+/// The n-th derivative of born_digamma. x: any float. Attributes: `n`, 0 to 100, default 0. Equals torch.polygamma.
+BORN_OP1A(polygamma, FLT, polygamma)
+#define born_polygamma(x, ...) BORN_SEL_N(FLT, born_polygamma, x, __VA_ARGS__)
+
+/// Modified Bessel function of the first kind, order 0. x: any float. Equals torch.special.i0.
+BORN_OP1(bessel_i0, FLT)
+#define born_bessel_i0(x) BORN_SEL(FLT, born_bessel_i0, x)
+
+/// The same of order 1. x: any float. Equals torch.special.i1.
+BORN_OP1(bessel_i1, FLT)
+#define born_bessel_i1(x) BORN_SEL(FLT, born_bessel_i1, x)
+
 /* ---- activations ---- */
 
 /// 1 / (1 + exp(-x)). x: any float. Equals torch.sigmoid, ONNX Sigmoid.

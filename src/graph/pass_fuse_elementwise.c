@@ -1,7 +1,7 @@
-/* Gathers neighbouring elementwise nodes into programs (ops/fused.h). Nodes are met in order; one that can be a step joins
-   the open groups whose values it reads, making one group of them, or begins a group. A group is closed by the first
-   reader outside it, and by an effect that overwrites what it reads: so the whole group can run where its last node
-   stood, and no order of other nodes changes. Steps are the rows themselves, hence the same bits. */
+/* Gathers neighbouring elementwise nodes into programs (ops/fused.h). Nodes are met in order; one that can be a step
+   joins the open groups whose values it reads, making one group of them, or begins a group. A group is closed by the
+   first reader outside it, and by an effect that overwrites what it reads: so the whole group can run where its last
+   node stood, and no order of other nodes changes. Steps are the rows themselves, hence the same bits. */
 #include <string.h>
 
 #include "base/error.h"

@@ -99,7 +99,8 @@ static float masked_score(const born_attn_row *r, int64_t j)
 {
     const born_attn *a = r->a;
     if (j < r->lo || j >= r->hi) return -INFINITY;
-    if (a->allow.p && !*(const uint8_t *)(born__attn_at(&a->allow, r->b, r->h, r->i) + j * a->allow.d)) return -INFINITY;
+    const char *allow = a->allow.p ? born__attn_at(&a->allow, r->b, r->h, r->i) + j * a->allow.d : NULL;
+    if (allow && !*(const uint8_t *)allow) return -INFINITY;
     float add = a->add.p ? at_f32(born__attn_at(&a->add, r->b, r->h, r->i) + j * a->add.d) : 0;
     float add2 = a->add2.p ? at_f32(born__attn_at(&a->add2, r->b, r->h, r->i) + j * a->add2.d) : 0;
     if (add == -INFINITY || add2 == -INFINITY) return -INFINITY;

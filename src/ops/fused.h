@@ -1,5 +1,5 @@
-/* The program of a `fused` call: rows of one result and at most three operands over a few registers, each a piece of f32
-   or, where a test wrote it, of bool. Operand k < inputs of the call is an input, inputs + r is register r.
+/* The program of a `fused` call: rows of one result and at most three operands over a few registers, each a piece of
+   f32 or, where a test wrote it, of bool. Operand k < inputs of the call is an input, inputs + r is register r.
      program  per step: op id, register written, three operands (-1: none), and the row's attributes as two numbers
               (born__attrs_numbers), each the bits of an f64
      results  per result of the call: the register that holds it at the end

@@ -62,46 +62,69 @@ static char add_identity(born_emit *e, back *b, int label, int64_t n, born_dtype
     return other;
 }
 
+/* What has been decided about operand i's dims: the letters of the einsum's result, and which dims those are. */
+typedef struct wanted_dims {
+    char letter[BORN_MAX_RANK];
+    bool kept[BORN_MAX_RANK];
+    int count;
+} wanted_dims;
+
+static bool add_factors(born_emit *e, const born_grad *g, const born_einsum_parts *p, int i, back *b)
+{
+    bool fits = add_factor(b, g->gout[0], p->out, p->out_rank);
+    for (int k = 0; k < p->ops && fits; k++)
+        if (k != i) fits = add_factor(b, g->in[k], p->label[k], e->meta(e, g->in[k])->rank);
+    return fits;
+}
+
+/* A label that operand i carries twice and no factor has: the identity will give both. */
+static bool offer_twice(const born_einsum_parts *p, int i, const born_view *x, back *b)
+{
+    for (int d = 0; d < x->rank; d++)
+        for (int k = 0; k < d; k++) {
+            int l = p->label[i][d];
+            if (p->label[i][k] != l || b->available[l] || x->dim[d] != x->dim[k]) continue;
+            b->available[l] = true;
+            b->w.letter[l] = fresh(&b->w);
+            if (!b->w.letter[l]) return false;
+        }
+    return true;
+}
+
+static bool choose_dims(born_emit *e, const born_einsum_parts *p, int i, const born_view *x, back *b, wanted_dims *w)
+{
+    bool met[EINSUM_LABELS] = { false };
+    for (int d = 0; d < x->rank; d++) {
+        int l = p->label[i][d];
+        w->kept[d] = x->dim[d] == p->size[l] && b->available[l];
+        if (!w->kept[d]) continue;
+        char c = met[l] ? add_identity(e, b, l, x->dim[d], x->dtype) : b->w.letter[l];
+        if (!c) return false;
+        w->letter[w->count++] = c;
+        met[l] = true;
+    }
+    return b->count <= EINSUM_OPERANDS;
+}
+
 /* Dims of operand i that the factors cannot give are broadcast; dims of 1 that others broadcast are summed. */
 static born_val gradient_of(born_emit *e, const born_grad *g, const born_einsum_parts *p, int i)
 {
     back b = { .count = 0 };
+    wanted_dims w = { .count = 0 };
     born_view x;
-    char result[BORN_MAX_RANK];
     int64_t dim[BORN_MAX_RANK];
-    int kept = 0;
-    bool fits = born__emit_sizes(e, g->in[i], &x) && add_factor(&b, g->gout[0], p->out, p->out_rank), twice[64] = { 0 };
-    for (int k = 0; k < p->ops && fits; k++)
-        if (k != i) fits = add_factor(&b, g->in[k], p->label[k], e->meta(e, g->in[k])->rank);
-    for (int d = 0; d < x.rank && fits; d++)        /* of a label twice, the identity gives both */
-        for (int k = 0; k < d && fits; k++) {
-            int l = p->label[i][d];
-            if (p->label[i][k] != l || b.available[l] || x.dim[d] != x.dim[k]) continue;
-            b.available[l] = true;
-            fits = (b.w.letter[l] = fresh(&b.w)) != 0;
-        }
-    for (int d = 0; d < x.rank && fits; d++) {
-        int l = p->label[i][d];
-        bool full = x.dim[d] == p->size[l] && b.available[l];
-        if (full && twice[l]) fits = (result[kept++] = add_identity(e, &b, l, x.dim[d], x.dtype)) != 0;
-        else if (full) result[kept++] = b.w.letter[l];
-        dim[d] = full ? x.dim[d] : 1;
-        twice[l] = twice[l] || full;
-    }
-    fits = fits && b.count <= EINSUM_OPERANDS;
-    if (!fits) {
+    if (!born__emit_sizes(e, g->in[i], &x)) return 0;
+    if (!add_factors(e, g, p, i, &b) || !offer_twice(p, i, &x, &b) || !choose_dims(e, p, i, &x, &b, &w)) {
         if (!e->err.status) born__fail(&e->err, BORN_UNSUPPORTED, "einsum: a gradient of so many labels");
         return 0;
     }
     put(&b.w, '-');
     put(&b.w, '>');
-    for (int d = 0; d < kept; d++) put(&b.w, result[d]);
+    for (int d = 0; d < w.count; d++) put(&b.w, w.letter[d]);
     const born_einsum_attrs a = { .equation = { b.w.text, b.w.n } };
-    if (e->err.status) return 0;
-    born_val v = born__emit1(e, BORN_OP_EINSUM, &a, b.in, b.count);
+    born_val v = e->err.status ? 0 : born__emit1(e, BORN_OP_EINSUM, &a, b.in, b.count);
     for (int d = 0, k = 0; d < x.rank && v; d++)    /* factors of size 1 along a label leave 1 there */
-        if (dim[d] != 1 || (x.dim[d] == 1 && p->size[p->label[i][d]] == 1 && b.available[p->label[i][d]]))
-            dim[d] = e->meta(e, v)->dim[k++];
+        dim[d] = w.kept[d] ? e->meta(e, v)->dim[k++] : 1;
     return born__emit_expand(e, born__emit_reshape(e, v, dim, x.rank), x.dim, x.rank);
 }
 

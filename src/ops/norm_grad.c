@@ -176,33 +176,46 @@ static uint32_t row_axes(born_emit *e, born_val x, int axis)
     return ((1u << e->meta(e, x)->rank) - 1) & ~((1u << axis) - 1);
 }
 
+/* The gradients of a row norm whose scale differs from row to row: the norm's own with the scale multiplied in. */
+static void row_norm_spread(born_emit *e, const born_grad *g, born_op_id op, born_val given, const int64_t *width,
+                            int n, born_val out[3])
+{
+    bool rms = op == BORN_OP_RMS_NORM_GRAD;
+    born_val x = g->in[0], scale = g->in[1];
+    const born_val in[2] = { times(e, given, born__emit_as(e, scale, x)), x };
+    if (!in[0] || !call_all(e, op, g->attrs, in, 2, out, 1) || !born__grad_wants(g, 1)) return;
+    const born_val plain[2] = { x, born__emit_expand(e, born__emit_const(e, rms ? scale : x, 1), width, n) };
+    if (!plain[1]) return;
+    out[1] = born__emit_sum_to(e, times(e, g->gout[0], born__emit1(e, g->op->id, g->attrs, plain, 2)), scale);
+}
+
+/* The usual case: one scale for all rows, broadcast to their width if need be. */
+static void row_norm_shared(born_emit *e, const born_grad *g, born_op_id op, born_val given, const int64_t *width,
+                            int n, born_val out[3])
+{
+    born_val scale = g->in[1];
+    const born_view *s = e->meta(e, scale);
+    bool same = s->rank == n;
+    for (int d = 0; same && d < n; d++) same = s->dim[d] == width[d];
+    const born_val in[3] = { given, g->in[0], same ? scale : born__emit_expand(e, scale, width, n) };
+    if (!in[2] || !call_all(e, op, g->attrs, in, 3, out, 3)) return;
+    out[1] = born__emit_as(e, born__emit_sum_to(e, out[1], scale), scale);
+}
+
 /* A row's gradients with respect to x, scale and bias into gin[0..2]; operand 2 is the bias, if any. */
 static void row_norm(born_emit *e, const born_grad *g, bool rms, int64_t axis_attr)
 {
     born_op_id op = rms ? BORN_OP_RMS_NORM_GRAD : BORN_OP_LAYER_NORM_GRAD;
-    born_val x = g->in[0], scale = g->in[1], bias = operand(g, 2), out[3] = { 0 }, given = g->gout[0];
+    born_val bias = operand(g, 2), out[3] = { 0 }, given = g->gout[0];
     born_view m, s;
-    if (!given || !born__emit_sizes(e, x, &m) || !born__emit_sizes(e, scale, &s)) return;
-    int axis = row_axis(e, x, axis_attr), width = m.rank - axis;
-    if (rms) given = born__emit_as(e, given, x);        /* the result has the scale's dtype */
-    if (s.rank <= width) {
-        born_val full = s.rank == width && memcmp(s.dim, m.dim + axis, sizeof s.dim[0] * (size_t)width) == 0
-                            ? scale : born__emit_expand(e, scale, m.dim + axis, width);
-        const born_val in[3] = { given, x, full };
-        if (!full || !call_all(e, op, g->attrs, in, 3, out, 3)) return;
-        out[1] = born__emit_as(e, born__emit_sum_to(e, out[1], scale), scale);
-        if (bias && e->meta(e, bias)->rank <= width) out[2] = born__emit_sum_to(e, out[2], bias);
-        else if (bias) out[2] = born__emit_sum_to(e, g->gout[0], bias);
-    } else {                            /* the scale differs from row to row */
-        const born_val in[2] = { times(e, given, born__emit_as(e, scale, x)), x };
-        if (!in[0] || !call_all(e, op, g->attrs, in, 2, out, 1)) return;
-        born_val ones = born__emit_expand(e, born__emit_const(e, rms ? scale : x, 1), m.dim + axis, width);
-        const born_val forward[2] = { x, ones };
-        if (!ones) return;
-        if (born__grad_wants(g, 1))
-            out[1] = born__emit_sum_to(e, times(e, g->gout[0], born__emit1(e, g->op->id, g->attrs, forward, 2)), scale);
-        if (bias) out[2] = born__emit_sum_to(e, g->gout[0], bias);
-    }
+    if (!given || !born__emit_sizes(e, g->in[0], &m) || !born__emit_sizes(e, g->in[1], &s)) return;
+    int axis = row_axis(e, g->in[0], axis_attr), width = m.rank - axis;
+    if (rms) given = born__emit_as(e, given, g->in[0]);     /* the result has the scale's dtype */
+    bool shared = s.rank <= width;
+    if (shared) row_norm_shared(e, g, op, given, m.dim + axis, width, out);
+    else row_norm_spread(e, g, op, given, m.dim + axis, width, out);
+    if (bias && !e->err.status)
+        out[2] = born__emit_sum_to(e, shared && e->meta(e, bias)->rank <= width ? out[2] : g->gout[0], bias);
     for (int i = 0; i < 3; i++)
         if (born__grad_wants(g, i)) g->gin[i] = out[i];
 }

@@ -16,10 +16,13 @@ typedef struct back_job {
 #define BORN_EACH "ops/pool_back_body.inc"
 #include "ops/each_float.inc"
 
-/* Is g [N, C, what the window gives]? */
+/* Is g [N, C, what the window gives], and the window no larger than those of pools? */
 static born_status check_result(born_infer *f, const born_window *w, const born_view *x)
 {
     const born_view *g = &f->in[0];
+    int64_t cells;
+    if (!born__shape_count(w->kernel, 3, &cells) || cells > (int64_t)1 << POOL_MOST_CELLS)
+        return born__infer_fail(f, BORN_RANGE, "the window has more than 2^%d cells", POOL_MOST_CELLS);
     bool fits = g->rank == x->rank && g->dim[0] == x->dim[0] && g->dim[1] == x->dim[1];
     for (int i = 0; fits && i < w->spatial; i++) fits = g->dim[2 + i] == w->out[3 - w->spatial + i];
     if (!fits)

@@ -4,7 +4,10 @@
 #define BORN_OPS_POOL_JOB_H
 #include "ops/conv_window.h"
 
-enum { POOL_LANES = 16 };
+enum {
+    POOL_LANES = 16,
+    POOL_MOST_CELLS = 30,           /* log2 of the most cells a window may have */
+};
 typedef enum born_pool_sum { BORN_POOL_AVERAGE, BORN_POOL_L1, BORN_POOL_L2, BORN_POOL_LP } born_pool_sum;
 
 typedef struct born_pool_job {

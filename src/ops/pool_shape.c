@@ -1,8 +1,6 @@
 /* Shape rules of the pools. */
 #include "ops/pool_job.h"
 
-enum { POOL_MOST_CELLS = 30 };      /* log2 of the most cells a window may have */
-
 /* The rule of a pool with a window; the second result, if any, has the same dims. */
 static born_status pool_shape(born_infer *f, born_window_attrs wa)
 {

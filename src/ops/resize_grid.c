@@ -98,30 +98,43 @@ static grid_taps grid_axis(const grid_job *j, double at, int64_t size, int64_t s
     return t;
 }
 
-/* d weight / d grid value of the taps that grid_axis made. Where the coordinate was clamped to the border it does not
-   move, at the border itself neither (PyTorch's convention); each reflection turns it around. */
-static void grid_slopes(const grid_job *j, double at, int64_t size, const grid_taps *t, double *slope)
+/* How fast the coordinate, as sampling uses it, moves with the grid value; *at becomes that coordinate. Where it was
+   clamped to the border it does not move, at the border itself neither (PyTorch's convention); each reflection turns it
+   around. */
+static double grid_speed(const grid_job *j, double *at, int64_t size)
 {
     const double far = 1e15;
-    double lo = j->align ? 0 : -0.5, hi = (double)size - (j->align ? 1 : 0.5);
+    double lo = j->align ? 0 : -0.5, hi = (double)size - (j->align ? 1 : 0.5), span = hi - lo;
     double by = ((double)size - (j->align ? 1 : 0)) / 2;
-    bool still = at != at || at > far || at < -far || j->mode == GRID_NEAREST;
-    if (!still && j->padding == GRID_REFLECTION) {
-        double span = hi - lo, over = at < lo ? lo - at : at - lo;
-        if (at < lo) by = -by;
-        if (!(span > 0)) still = true;
-        else if (fmod(floor(over / span), 2) != 0) by = -by;
-        at = grid_reflect(at, lo, hi);
+    if (*at != *at || *at > far || *at < -far || j->mode == GRID_NEAREST) return 0;
+    if (j->padding == GRID_REFLECTION) {
+        if (!(span > 0)) return 0;
+        double over = *at < lo ? lo - *at : *at - lo;
+        bool odd = fmod(floor(over / span), 2) != 0;
+        if ((*at < lo) != odd) by = -by;
+        *at = grid_reflect(*at, lo, hi);
     }
-    if (j->padding != GRID_ZEROS && j->mode != GRID_CUBIC) still = still || at <= 0 || at >= (double)size - 1;
+    bool ends = j->padding != GRID_ZEROS && j->mode != GRID_CUBIC;
+    return ends && (*at <= 0 || *at >= (double)size - 1) ? 0 : by;
+}
+
+/* d grid_cubic / dt */
+static double grid_cubic_slope(double t)
+{
+    const double a = -0.75, u = fabs(t), sign = t < 0 ? -1 : 1;
+    if (u <= 1) return sign * ((3 * (a + 2) * u - 2 * (a + 3)) * u);
+    return u < 2 ? sign * ((3 * a * u - 10 * a) * u + 8 * a) : 0;
+}
+
+/* d weight / d grid value of the taps that grid_axis made. */
+static void grid_slopes(const grid_job *j, double at, int64_t size, const grid_taps *t, double *slope)
+{
+    double by = grid_speed(j, &at, size);
     double first = floor(at) - (j->mode == GRID_CUBIC ? 1 : 0);
     for (int k = 0; k < j->taps; k++) {
-        double d = still ? 0 : at - first - (double)k, a = -0.75, u = fabs(d);
         slope[k] = 0;
-        if (still || t->at[k] == GRID_NONE) continue;
-        if (j->mode == GRID_LINEAR) slope[k] = k == 0 ? -by : by;
-        else if (u <= 1) slope[k] = ((3 * (a + 2) * u - 2 * (a + 3)) * u) * (d < 0 ? -by : by);
-        else if (u < 2) slope[k] = ((3 * a * u - 10 * a) * u + 8 * a) * (d < 0 ? -by : by);
+        if (by == 0 || t->at[k] == GRID_NONE) continue;
+        slope[k] = j->mode == GRID_CUBIC ? by * grid_cubic_slope(at - first - (double)k) : k == 0 ? -by : by;
     }
 }
 

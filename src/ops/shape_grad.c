@@ -86,6 +86,23 @@ void born__grad_split(born_emit *e, const born_grad *g)
     g->gin[0] = part[0];
 }
 
+/* The element along one axis of x that each of n positions shows; 0: out of memory. */
+static born_val shown(born_emit *e, const born_grad *g, int mode, int64_t n, int64_t before, int64_t cut, int64_t kept)
+{
+    int64_t *from = n > INT32_MAX ? NULL : born__alloc((size_t)n * sizeof *from + 1);
+    if (!from) {
+        born__fail(&e->err, BORN_NOMEM, "%s: no memory for %lld positions", g->op->name, (long long)n);
+        return 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        bool inside = i >= before && i < before + kept;
+        from[i] = cut + (inside ? i - before : born__pad_source(mode, i - before, kept));
+    }
+    born_val made = e->ints(e, from, (int)n);
+    born__free(from);
+    return made;
+}
+
 /* Modes that show x again: along each padded axis, every position gives its gradient to the element that it shows. */
 static void pad_from_x(born_emit *e, const born_grad *g, int mode)
 {
@@ -103,18 +120,8 @@ static void pad_from_x(born_emit *e, const born_grad *g, int mode)
         if (!born__emit_sizes(e, v, &at)) return;
         int64_t n = at.dim[d], before = p.before[d] > 0 ? p.before[d] : 0, cut = before - p.before[d];
         int64_t kept = x.dim[d] - cut + (p.after[d] < 0 ? p.after[d] : 0);
-        int64_t *from = n > INT32_MAX ? NULL : born__alloc((size_t)n * sizeof *from + 1);
-        if (!from) {
-            born__fail(&e->err, BORN_NOMEM, "%s: no memory for %lld positions", g->op->name, (long long)n);
-            return;
-        }
-        for (int64_t i = 0; i < n; i++) {
-            bool inside = i >= before && i < before + kept;
-            from[i] = cut + (inside ? i - before : born__pad_source(mode, i - before, kept));
-        }
         at.dim[d] = x.dim[d];
-        v = born__emit_ungather(e, v, &at, e->ints(e, from, (int)n), d);
-        born__free(from);
+        v = born__emit_ungather(e, v, &at, shown(e, g, mode, n, before, cut, kept), d);
     }
     g->gin[0] = v;
 }

@@ -101,7 +101,7 @@ born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int la
 {
     born_view v = { .dtype = t, .rank = rank };
 
-    memcpy(v.dim, dim, (size_t)rank * sizeof *dim);
+    if (rank) memcpy(v.dim, dim, (size_t)rank * sizeof *dim); /* a scalar may come without sizes */
     int64_t span = lay_out(k, &v, layout), lead = case_chance(k, 50) ? case_in(k, 0, 15) : 0,
             size = born__dtype_info(t)->size;
     char *p = case_block(k, (size_t)((span + lead) * size));
@@ -175,7 +175,8 @@ static void make_cast(kcase *k, born_dtype t)
 }
 
 /* Registers and operands of a program being made: what each holds, as a place of the program's numbering. */
-typedef struct held { int64_t at[24]; bool is_bool[24]; int n; } held;
+enum { HELD = BORN_FUSED_INPUTS + 1 + BORN_FUSED_REGISTERS };
+typedef struct held { int64_t at[HELD]; bool is_bool[HELD]; int n; } held;
 
 static int64_t some_held(kcase *k, const held *h, bool is_bool)
 {
@@ -316,7 +317,9 @@ static void make_conv(kcase *k, born_dtype t)
 
     if (groups > 1) cg = case_chance(k, 60) ? 1 : case_in(k, 1, 4), mg = case_chance(k, 60) ? 1 : case_in(k, 1, 20);
     if (case_chance(k, 10)) cg = case_in(k, 60, 200);
-    x[0] = case_in(k, 1, 2);
+    bool pixels = case_chance(k, 25); /* dense rows and few results */
+    if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 20);
+    x[0] = case_in(k, 1, pixels ? 3 : 2);
     x[1] = groups * cg;
     w[0] = groups * mg;
     w[1] = cg;
@@ -326,7 +329,7 @@ static void make_conv(kcase *k, born_dtype t)
     for (int i = 0; i < s; i++) {
         kernel[i] = one ? 1 : case_in(k, 1, s == 3 ? 3 : 5);
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
-        stride[i] = one && case_chance(k, 70) ? 1 : case_in(k, 1, 3);
+        stride[i] = (pixels && i == s - 1) || (one && case_chance(k, 70)) ? 1 : case_in(k, 1, 3);
         pads[i] = one ? 0 : case_in(k, 0, 3);
         pads[s + i] = one ? 0 : case_in(k, 0, 3);
         w[2 + i] = kernel[i];
@@ -359,14 +362,16 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     int64_t x[5], w[5], y[5], stride[3], dil[3], pads[6], kernel[3], more[3];
 
     if (case_chance(k, 10)) cg = case_in(k, 60, 300);
-    x[0] = y[0] = case_in(k, 1, 2);
+    bool pixels = case_chance(k, 40); /* dense rows and few results */
+    if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
+    x[0] = y[0] = case_in(k, 1, 3);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;
     for (int i = 0; i < s; i++) {
         kernel[i] = w[2 + i] = case_in(k, 1, s == 3 ? 3 : 5);
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
-        stride[i] = case_in(k, 1, 3);
+        stride[i] = pixels ? 1 : case_in(k, 1, 3);
         more[i] = case_in(k, 0, stride[i] - 1);
         x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
         int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];
@@ -389,6 +394,29 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     if (residual) add(k, case_view(k, t, 2 + s, y, layout));
 }
 
+/* x and the gradient of the result of make_conv's window; few pixels or thousands. */
+static void make_conv_weight(kcase *k, born_dtype t)
+{
+    born_conv_attrs *a = (born_conv_attrs *)(void *)k->attrs;
+    make_conv(k, t);
+    born_view w = k->in[1];
+    int s = w.rank - 2;
+    int64_t x[5], g[5];
+    memcpy(x, k->in[0].dim, sizeof x);
+    x[0] = case_chance(k, 20) ? case_in(k, 8, 40) : x[0];
+    g[0] = x[0];
+    g[1] = w.dim[0];
+    for (int i = 0; i < s; i++)
+        g[2 + i] = (x[2 + i] + a->pads.v[i] + a->pads.v[s + i] - (w.dim[2 + i] - 1) * a->dilations.v[i] - 1) /
+                       a->strides.v[i] + 1;
+    a->activation = 0;
+    a->kernel_shape = case_ints(k, s, w.dim + 2);
+    bool dense = k->call.in[0].stride[1 + s] == 1;
+    k->call.in_count = 0;
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, g, dense || case_chance(k, 20) ? 0 : -1));
+}
+
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
 static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
 {
@@ -396,7 +424,7 @@ static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
     int64_t x[5] = { case_in(k, 1, 3), case_in(k, 1, 70) };
 
     for (int i = 0; i < s; i++) x[2 + i] = case_in(k, least, s == 3 ? (most < 6 ? most : 6) : most);
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 70) ? 1 : -1));
+    add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 1 : -1));
     return s;
 }
 
@@ -424,6 +452,28 @@ static void make_pool(kcase *k, born_dtype t)
         a->ceil_mode = case_chance(k, 30);
         a->count_include_pad = case_chance(k, 50);
     }
+}
+
+/* make_pool's attributes, with the gradient of its result before x, or before the sizes of x. */
+static void make_pool_back(kcase *k, born_dtype t)
+{
+    const born_op *own = k->call.op;
+    bool max = own->id == BORN_OP_MAX_POOL_GRAD, shares;
+    born_view y = { 0 };
+
+    k->call.op = &born__ops[max ? BORN_OP_MAX_POOL : BORN_OP_AVERAGE_POOL];
+    make_pool(k, t);
+    if (born__op_infer(k->call.op, k->call.attrs, k->in, 1, &y, 1, &shares, NULL) != BORN_OK) return;
+    k->call.op = own;
+    born_view x = k->in[0];
+    k->call.in_count = 0;
+    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 60) ? 0 : -1));
+    if (max) {
+        add(k, x);
+        return;
+    }
+    add(k, case_view(k, BORN_I64, 1, (int64_t[]){ x.rank }, 0));
+    memcpy(k->in[1].data, x.dim, (size_t)x.rank * sizeof *x.dim);
 }
 
 static void make_global_pool(kcase *k, born_dtype t)
@@ -768,6 +818,7 @@ static const generator generators[] = {
     { BORN_OP_GEMM, make_gemm },
     { BORN_OP_CONV, make_conv },
     { BORN_OP_CONV_TRANSPOSE, make_conv_transpose },
+    { BORN_OP_CONV_WEIGHT_GRAD, make_conv_weight },
     { BORN_OP_SOFTMAX, make_softmax },
     { BORN_OP_LOG_SOFTMAX, make_softmax },
     { BORN_OP_LAYER_NORM, make_row_norm },
@@ -794,6 +845,8 @@ static const generator generators[] = {
     { BORN_OP_REDUCE_SUM_SQUARE, make_reduce },
     { BORN_OP_MAX_POOL, make_pool },
     { BORN_OP_AVERAGE_POOL, make_pool },
+    { BORN_OP_MAX_POOL_GRAD, make_pool_back },
+    { BORN_OP_AVERAGE_POOL_GRAD, make_pool_back },
     { BORN_OP_GLOBAL_MAX_POOL, make_global_pool },
     { BORN_OP_GLOBAL_AVERAGE_POOL, make_global_pool },
     { BORN_OP_LRN, make_lrn },

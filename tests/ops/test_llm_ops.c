@@ -244,9 +244,9 @@ TEST(lane_sums_agree)
     for (int i = 0; i < 70000; i++) v[i] = (float)random_below(1 << 24) * 0x1p-20f - 7;
     static const int64_t n[] = { 0, 1, 15, 16, 63, 64, 65, 1000, 4095, 4096, 4097, 8192, 12288, 20480, 28672, 70000 };
     for (size_t k = 0; k < sizeof n / sizeof n[0]; k++) {
-        born_lanes s = { 0 };
-        for (int64_t i = 0; i < n[k]; i++) born__lanes_add(&s, v[i]);
-        float got = born__lanes_end(&s), want = born__row_sum_f32(v, n[k]);
+        born_lanes_f32 s = { 0 };
+        for (int64_t i = 0; i < n[k]; i++) born__lanes_add_f32(&s, v[i]);
+        float got = born__lanes_end_f32(&s), want = born__row_sum_f32(v, n[k]);
         CHECK_MSG(got == want, "%lld terms: %.9g, not %.9g", (long long)n[k], (double)got, (double)want);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "../harness.h"
 #include "support_grads.h"
+#include "support_nn.h"
 
 #define I1(a) { (const int64_t[]){ a }, 1 }
 #define I2(a, b) { (const int64_t[]){ a, b }, 2 }
@@ -175,6 +176,7 @@ TEST(gradient_norms)
     const grads_operand m = { GRADS_FIXED, 1, { 3 }, 0, 0, mean }, v = { GRADS_FIXED, 1, { 3 }, 0, 0, var };
     CASE(BATCH_NORM, 1, &train, GX(3, 3, 2, 2), GX(3), GX(3), m, v);
     CASE(BATCH_NORM, 1, &train, GX(5, 3), GX(3), GX(3), m, v);
+    CASE(BATCH_NORM, 1, &train, GX(0, 3, 2, 2), GX(3), GX(3), m, v);
     CASE(BATCH_NORM, 1, &use, GX(2, 3, 2, 2), GX(3), GX(3), GX(3), GPOS(3));
     CASE(BATCH_NORM, 1, &use, GX(4, 3), GX(3), GX(3), GX(3), GPOS(3));
     CASE(INSTANCE_NORM, 1, &instance, GX(2, 3, 2, 3), GX(3), GX(3));
@@ -279,6 +281,84 @@ TEST(gradient_refused)
         CHECK(g == 0);
         tape_free(t);
     }
+}
+
+/* The rows that only gradients use: strides and threads change no bit. */
+TEST(gradient_rows_are_exact)
+{
+    const born_conv_attrs conv = { .group = 2, .kernel_shape = I2(3, 2), .strides = I2(2, 1), .pads = I4(1, 0, 1, 1) };
+    const born_max_pool_attrs max = { .kernel_shape = I2(3, 3), .strides = I2(2, 1), .pads = I4(1, 1, 1, 1) };
+    const born_average_pool_attrs mean = { .kernel_shape = I2(3, 2), .strides = I2(2, 2), .pads = I4(1, 0, 1, 1) };
+    const born_layer_norm_attrs layer = { .axis = 1, .epsilon = 1e-5, .stash_type = 1 };
+    const born_rms_norm_attrs rms = { .axis = 1, .epsilon = 1e-5, .stash_type = 1 };
+    const born_batch_norm_attrs batch = { .epsilon = 1e-5, .training_mode = true };
+    const born_resize_attrs cubic = { .mode = 2, .cubic_coeff_a = -0.75, .axes = I2(2, 3) };
+    const born_grid_sample_attrs grid = { .padding_mode = 2 };
+    const born_roi_align_attrs roi = { .output_height = 2, .output_width = 3, .spatial_scale = 1 };
+    const born_col2im_attrs columns = { .strides = I2(2, 1), .pads = I4(1, 0, 1, 1) };
+    const born_dtype dtypes[] = { BORN_F32, BORN_F64 };
+    born_view out[3];
+    for (int i = 0; i < 2; i++) {
+        born_dtype t = dtypes[i];
+#define NOISE(...) nn_noise(t, DIMS(__VA_ARGS__))
+        born_view weight[] = { NOISE(20, 4, 7, 9), NOISE(20, 38, 4, 9) };     /* 1,440 pixels, panels with a rest */
+        nn_run("conv_weight_grad", BORN_OP_CONV_WEIGHT_GRAD, &conv, weight, 2, 0, out, 1);
+        born_view maxima[] = { NOISE(2, 3, 4, 6), NOISE(2, 3, 7, 6) };
+        nn_run("max_pool_grad", BORN_OP_MAX_POOL_GRAD, &max, maxima, 2, 0, out, 1);
+        born_view means[] = { NOISE(2, 3, 4, 3), LIST(2, 3, 7, 6) };
+        nn_run("average_pool_grad", BORN_OP_AVERAGE_POOL_GRAD, &mean, means, 2, 2, out, 1);
+        born_view rows[] = { NOISE(1100, 5, 3), NOISE(1100, 5, 3), NOISE(5, 3) };      /* more than a chain of rows */
+        nn_run("layer_norm_grad", BORN_OP_LAYER_NORM_GRAD, &layer, rows, 3, 0, out, 3);
+        nn_run("rms_norm_grad", BORN_OP_RMS_NORM_GRAD, &rms, rows, 3, 0, out, 3);
+        born_view planes[] = { NOISE(6, 5, 4, 20), NOISE(6, 5, 4, 20), NOISE(5) };
+        nn_run("batch_norm_grad", BORN_OP_BATCH_NORM_GRAD, &batch, planes, 3, 0, out, 3);
+        born_view resized[] = { NOISE(2, 3, 5, 7), LIST(2, 3, 4, 3), no_tensor, no_tensor, LIST(5, 7) };
+        nn_run("resize_grad", BORN_OP_RESIZE_GRAD, &cubic, resized, 5, 30, out, 1);
+        born_view sampled[] = { NOISE(3, 2, 4, 3), NOISE(3, 2, 5, 4), NOISE(3, 4, 3, 2) };
+        nn_run("grid_sample_grad", BORN_OP_GRID_SAMPLE_GRAD, &grid, sampled, 3, 0, out, 2);
+        born_view regions[] = { NOISE(2, 3, 2, 3), tensor_of(t, DIMS(2, 4), (double[]){ 0, 1, 3, 4, 1, 1, 4, 2 }),
+                                LIST(1, 0), LIST(2, 3, 5, 6) };
+        nn_run("roi_align_grad", BORN_OP_ROI_ALIGN_GRAD, &roi, regions, 4, 8, out, 1);
+        born_view image[] = { NOISE(2, 3, 5, 6), LIST(3, 2) };
+        nn_run("im2col", BORN_OP_IM2COL, &columns, image, 2, 2, out, 1);
+#undef NOISE
+    }
+    calls_free();
+}
+
+TEST(gradient_rows_refuse)
+{
+    const born_conv_attrs conv = { .group = 1, .kernel_shape = I2(2, 2) };
+    const born_conv_attrs odd = { .group = 3, .kernel_shape = I2(1, 1) };
+    const born_max_pool_attrs max = { .kernel_shape = I2(2, 2) };
+    const born_average_pool_attrs mean = { .kernel_shape = I2(2, 2) };
+    const born_average_pool_attrs huge = { .kernel_shape = I2(1 << 20, 1 << 20),
+                                           .pads = I4(1 << 20, 1 << 20, 1 << 20, 1 << 20) };
+    const born_resize_attrs line = { .mode = 1 };
+    const born_roi_align_attrs top = { .mode = 1, .output_height = 1, .output_width = 1, .spatial_scale = 1 };
+    born_view x = nn_noise(BORN_F32, DIMS(1, 2, 4, 4)), same = nn_noise(BORN_F32, DIMS(1, 2, 4, 4));
+    born_view sizes = LIST(1, 2, 4, 4), negative = LIST(1, 2, -4, 4), three = nn_noise(BORN_F32, DIMS(3));
+    born_view roi = nn_noise(BORN_F32, DIMS(1, 4)), image = LIST(0), one = nn_noise(BORN_F32, DIMS(1, 2, 1, 1));
+#define REFUSED(ID, attrs, status, text, ...)                                                                         \
+    nn_refused(BORN_OP_##ID, attrs, (born_view[]){ __VA_ARGS__ },                                                      \
+               (int)(sizeof((born_view[]){ __VA_ARGS__ }) / sizeof(born_view)), 1, status, text)
+    REFUSED(CONV_WEIGHT_GRAD, &conv, BORN_SHAPE, "no result of a convolution", x, same);
+    REFUSED(CONV_WEIGHT_GRAD, &odd, BORN_SHAPE, "not divisible by 3 groups", x, same);
+    REFUSED(CONV_WEIGHT_GRAD, NULL, BORN_INVALID, "no kernel_shape", x, same);
+    REFUSED(MAX_POOL_GRAD, &max, BORN_SHAPE, "no result of this pool", same, x);
+    REFUSED(AVERAGE_POOL_GRAD, &mean, BORN_SHAPE, "no result of this pool", same, sizes);
+    REFUSED(AVERAGE_POOL_GRAD, &mean, BORN_SHAPE, "size -4", same, negative);
+    REFUSED(AVERAGE_POOL_GRAD, &huge, BORN_RANGE, "more than 2^30 cells", same, sizes);
+    REFUSED(LAYER_NORM_GRAD, NULL, BORN_SHAPE, "does not fit x", x, same, three);
+    REFUSED(RMS_NORM_GRAD, NULL, BORN_SHAPE, "does not fit x", three, same);
+    REFUSED(BATCH_NORM_GRAD, NULL, BORN_SHAPE, "does not fit x", x, same, three);
+    REFUSED(RESIZE_GRAD, &line, BORN_SHAPE, "no result of this resize", x, sizes, no_tensor, no_tensor,
+            LIST(1, 2, 5, 5));
+    REFUSED(GRID_SAMPLE_GRAD, NULL, BORN_SHAPE, "no result of sampling", x, same, nn_noise(BORN_F32, DIMS(1, 3, 3, 2)));
+    REFUSED(ROI_ALIGN_GRAD, &top, BORN_UNSUPPORTED, "mode max", one, roi, image, sizes);
+    REFUSED(IM2COL, NULL, BORN_SHAPE, "not [N,C,spatial...]", three, image);
+#undef REFUSED
+    calls_free();
 }
 
 TEST_MAIN

@@ -1,5 +1,5 @@
-/* The attention operators as their kernel sees them: the operator's own code prepares operands and masks, and the level's
-   engine runs the rows (attention_k.c). */
+/* The attention operators as their kernel sees them: the operator's own code prepares operands and masks, and the
+   level's engine runs the rows (attention_k.c). */
 #ifndef BORN_CPU_ATTENTION_H
 #define BORN_CPU_ATTENTION_H
 #include "ops/attention.h"

@@ -1,8 +1,8 @@
-/* The attention engine of ops/attention.h on register tiles. An item is up to 32 query rows that share a key head: heads
-   of a group, then their queries. Keys of a unit are turned into panels of 16 in the first cache, scores come from the
-   tile of the matrix products (chains over D), weights times values from the same tile with the weights as rows.
-   Masked keys take no part in those chains, as in the reference: rows of a tile first go over the keys that all of
-   them see, and each over its own before and behind. */
+/* The attention engine of ops/attention.h on register tiles. An item is up to 32 query rows that share a key head:
+   heads of a group, then their queries. Keys of a unit are turned into panels of 16 in the first cache, scores come
+   from the tile of the matrix products (chains over D), weights times values from the same tile with the weights as
+   rows. Masked keys take no part in those chains, as in the reference: rows of a tile first go over the keys that all
+   of them see, and each over its own before and behind. */
 #include "cpu/simd/lanes.h"
 
 #include <stddef.h>

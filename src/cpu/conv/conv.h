@@ -1,6 +1,6 @@
 /* A convolution as its kernels see it, derived from a call (conv_problem.c), run by conv_k.c (implicit GEMM),
-   depthwise_k.c (one channel per group, lanes over channels) or transpose_k.c. All read x with channels innermost: where it is not
-   stored so, the run turns it into scratch first. Steps are in floats. */
+   depthwise_k.c (one channel per group, lanes over channels) or transpose_k.c. All read x with channels innermost:
+   where it is not stored so, the run turns it into scratch first. Steps are in floats. */
 #ifndef BORN_CPU_CONV_H
 #define BORN_CPU_CONV_H
 #include "cpu/gemm/epilogue.h"
@@ -46,6 +46,8 @@ enum { BORN_CONV_CLASSES = 128 };
 typedef struct born_conv_classes { int count; born_conv_class at[BORN_CONV_CLASSES]; } born_conv_classes;
 /* false: more classes than that; then the kernels do not take the call. */
 bool born__conv_classes(const born_conv *v, born_conv_classes *c);
+/* For pixels_k.c: the length of its copied rows. */
+int64_t born__conv_pixels_width(const born_conv *v);
 /* Panels in all. */
 int64_t born__conv_panels(const born_conv *v);
 

@@ -216,6 +216,38 @@ bool born__query_conv(const born_call *c, born_query *q)
     return true;
 }
 
+int64_t born__conv_pixels_width(const born_conv *v)
+{
+    const born_window *w = &v->win;
+    return (w->out[2] + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL + (w->kernel[2] - 1) * w->dilation[2];
+}
+
+/* Worth it where pixels fill their lanes better than result channels their panels, or where chains are so short that
+   turning results is what costs. */
+static bool pixels_better(const born_conv *v)
+{
+    int64_t pixels = (v->win.out[2] + BORN_PANEL - 1) / BORN_PANEL, few = v->mg <= 8 || v->cg <= 4;
+    return few && v->win.out[2] * v->panels >= pixels * (v->mg < 12 ? v->mg : 12);
+}
+
+bool born__query_conv_pixels(const born_call *c, born_query *q)
+{
+    born_conv v;
+    size_t x = sizeof(float), w = sizeof(float);
+
+    if (!born__conv_of(c, &v) || c->packed || v.depthwise || v.terms > BORN_CHAIN) return false;
+    if (v.terms / v.cg > BORN_CONV_TAPS) return false;
+    const born_window *win = &v.win;
+    if (win->stride[2] != 1 || (v.transposed && (win->stride[0] != 1 || win->stride[1] != 1))) return false;
+    if ((v.ys[2] != 1 && win->out[2] > 1) || (v.xs[2] != 1 && win->in[2] > 1) || !pixels_better(&v)) return false;
+    if (v.end.has_residual && v.rs[2] != 1 && win->out[2] > 1) return false;
+    int64_t sizes[5] = { v.batch, v.channels, win->in[0], win->in[1], born__conv_pixels_width(&v) };
+    for (int i = 0; i < 5; i++)
+        if (!mul(&x, sizes[i])) return false;
+    if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;
+    return born__add_size(x, w, &q->scratch_bytes);
+}
+
 /* One panel: `columns` result channels from w on, terms in the order kernel position, channel. */
 static void pack_panel(const born_conv *v, const float *w, int64_t columns, float *to)
 {

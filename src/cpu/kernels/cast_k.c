@@ -1,5 +1,5 @@
-/* Conversion between dtypes: the steps of cast.h as loops over whole blocks, and the cast kernel that chains them through
-   buffers in the first cache. */
+/* Conversion between dtypes: the steps of cast.h as loops over whole blocks, and the cast kernel that chains them
+   through buffers in the first cache. */
 #include "cpu/kernels/cast.h"
 
 #include <math.h>

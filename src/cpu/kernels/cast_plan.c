@@ -33,7 +33,8 @@ static bool source_of(born_dtype t, int *wide, born_cast_step *step)
 typedef struct route { born_dtype to; born_cast_step step[WIDE][3]; } route;
 static const route routes[] = {
     { BORN_F32, { { 0 }, { S(F64_F32) }, { S(I32_F32) }, { S(I64_F32) } } },
-    { BORN_F16, { { S(F32_F16) }, { S(F64_ODD), S(F32_F16) }, { S(I32_F32), S(F32_F16) }, { S(I64_F32), S(F32_F16) } } },
+    { BORN_F16,
+      { { S(F32_F16) }, { S(F64_ODD), S(F32_F16) }, { S(I32_F32), S(F32_F16) }, { S(I64_F32), S(F32_F16) } } },
     { BORN_BF16, { { S(F32_BF16) }, { S(F64_ODD), S(F32_BF16) }, { S(I32_F64), S(F64_ODD), S(F32_BF16) }, { 0 } } },
     { BORN_F64, { { S(F32_F64) }, { 0 }, { S(I32_F64) }, { S(I64_F64) } } },
     { BORN_I32, { { S(F32_I32) }, { S(F64_I32) }, { 0 }, { S(I64_I32) } } },

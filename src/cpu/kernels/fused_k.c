@@ -1,7 +1,7 @@
-/* Programs of elementwise rows (ops/fused.h), a piece at a time: registers are pieces in the first cache, each step is the
-   row's own loop over a whole piece, so its bits are those of the row alone. Inputs are read where they are dense and
-   gathered where they are not. Results are copied out when all steps are done, since a result may lie in the storage of
-   an input; where nothing is read after a step any more, its result is written in place. */
+/* Programs of elementwise rows (ops/fused.h), a piece at a time: registers are pieces in the first cache, each step is
+   the row's own loop over a whole piece, so its bits are those of the row alone. Inputs are read where they are dense
+   and gathered where they are not. Results are copied out when all steps are done, since a result may lie in the
+   storage of an input; where nothing is read after a step any more, its result is written in place. */
 #include <string.h>
 
 #include "cpu/kernels/activation.h"

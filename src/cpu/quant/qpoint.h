@@ -1,5 +1,5 @@
-/* Quantising and back, element by element: calls of quantize_linear and dequantize_linear as elementwise work on x, scale
-   and zero point, the latter two spread over x (qpoint.c), run by qpoint_k.c. */
+/* Quantising and back, element by element: calls of quantize_linear and dequantize_linear as elementwise work on x,
+   scale and zero point, the latter two spread over x (qpoint.c), run by qpoint_k.c. */
 #ifndef BORN_CPU_QPOINT_H
 #define BORN_CPU_QPOINT_H
 #include "cpu/kernel.h"

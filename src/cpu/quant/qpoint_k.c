@@ -32,7 +32,8 @@ static void dequantize(const born_span *s, const void *const *x, void *z, int64_
     const range *r = s->more;
 
     for (int64_t i = 0; i < n; i += 16) {
-        w16 v = load_q8((const uint8_t *)x[0] + i, r->is_signed), zero = load_q8((const uint8_t *)x[2] + i, r->is_signed);
+        w16 v = load_q8((const uint8_t *)x[0] + i, r->is_signed);
+        w16 zero = load_q8((const uint8_t *)x[2] + i, r->is_signed);
         v_store((float *)z + i, v_mul(v_from_w(w_sub(v, zero)), v_load((const float *)x[1] + i)));
     }
 }

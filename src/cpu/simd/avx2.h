@@ -331,6 +331,28 @@ BORN_INLINE void transpose_8(__m256 r[8])
     BORN_UNROLL
     for (int i = 0; i < 8; i++) r[i] = t[i];
 }
+BORN_INLINE __m256 even_half(__m256 a, __m256 b)
+{
+    __m256 t = _mm256_shuffle_ps(a, b, 0x88); /* a0 a2 b0 b2 | a4 a6 b4 b6 */
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(t), 0xd8));
+}
+BORN_INLINE v16 v_even(v16 a, v16 b)
+{
+    return (v16){ even_half(a.l, a.h), even_half(b.l, b.h) };
+}
+BORN_INLINE v16 zip_half(__m256 a, __m256 b)
+{
+    __m256 lo = _mm256_unpacklo_ps(a, b), hi = _mm256_unpackhi_ps(a, b);
+    return (v16){ _mm256_permute2f128_ps(lo, hi, 0x20), _mm256_permute2f128_ps(lo, hi, 0x31) };
+}
+BORN_INLINE v16 v_zip_lo(v16 a, v16 b)
+{
+    return zip_half(a.l, b.l);
+}
+BORN_INLINE v16 v_zip_hi(v16 a, v16 b)
+{
+    return zip_half(a.h, b.h);
+}
 BORN_INLINE void v_transpose(v16 r[16])
 {
     __m256 a[8], b[8], c[8], d[8];

@@ -272,6 +272,21 @@ BORN_INLINE w16 w_max(w16 a, w16 b)
     return _mm512_max_epi32(a, b);
 }
 
+BORN_INLINE v16 v_even(v16 a, v16 b)
+{
+    const __m512i at = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return _mm512_permutex2var_ps(a, at, b);
+}
+BORN_INLINE v16 v_zip_lo(v16 a, v16 b)
+{
+    const __m512i at = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, at, b);
+}
+BORN_INLINE v16 v_zip_hi(v16 a, v16 b)
+{
+    const __m512i at = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, at, b);
+}
 BORN_INLINE void v_transpose(v16 r[16])
 {
     v16 t[16];

@@ -240,6 +240,21 @@ BORN_INLINE w16 w_sel(m16 m, w16 a, w16 b)
     return v_bits(v_sel(m, v_of_bits(a), v_of_bits(b)));
 }
 
+BORN_INLINE v16 v_even(v16 a, v16 b)
+{
+    return (v16){ { vuzp1q_f32(a.r[0], a.r[1]), vuzp1q_f32(a.r[2], a.r[3]), vuzp1q_f32(b.r[0], b.r[1]),
+                    vuzp1q_f32(b.r[2], b.r[3]) } };
+}
+BORN_INLINE v16 v_zip_lo(v16 a, v16 b)
+{
+    return (v16){ { vzip1q_f32(a.r[0], b.r[0]), vzip2q_f32(a.r[0], b.r[0]), vzip1q_f32(a.r[1], b.r[1]),
+                    vzip2q_f32(a.r[1], b.r[1]) } };
+}
+BORN_INLINE v16 v_zip_hi(v16 a, v16 b)
+{
+    return (v16){ { vzip1q_f32(a.r[2], b.r[2]), vzip2q_f32(a.r[2], b.r[2]), vzip1q_f32(a.r[3], b.r[3]),
+                    vzip2q_f32(a.r[3], b.r[3]) } };
+}
 BORN_INLINE void v_transpose(v16 r[16])
 {
     v16 t[16];

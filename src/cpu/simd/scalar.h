@@ -283,6 +283,24 @@ BORN_INLINE w16 w_sel(m16 m, w16 a, w16 b)
     LANES b.r[i_] = (m.r >> i_ & 1u) ? a.r[i_] : b.r[i_];
     return b;
 }
+BORN_INLINE v16 v_even(v16 a, v16 b)
+{
+    v16 v;
+    LANES v.r[i_] = i_ < 8 ? a.r[2 * i_] : b.r[2 * i_ - 16];
+    return v;
+}
+BORN_INLINE v16 v_zip_lo(v16 a, v16 b)
+{
+    v16 v;
+    LANES v.r[i_] = i_ % 2 ? b.r[i_ / 2] : a.r[i_ / 2];
+    return v;
+}
+BORN_INLINE v16 v_zip_hi(v16 a, v16 b)
+{
+    v16 v;
+    LANES v.r[i_] = i_ % 2 ? b.r[8 + i_ / 2] : a.r[8 + i_ / 2];
+    return v;
+}
 BORN_INLINE void v_transpose(v16 r[16])
 {
     for (int i = 0; i < 16; i++)

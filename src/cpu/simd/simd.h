@@ -10,11 +10,13 @@
    m_and m_or m_xor m_not m_any m_bits (bit i = lane i)                          m_first(n): the first n lanes
    m_store(p, m, n), m_load(p, n): n bytes of 0 or 1 (any other byte reads as true)
    v_bits v_of_bits: reinterpret   v_from_w: i32 to f32   w_from_v: f32 to i32 by truncation, any if out of range
-   w_load_u8 w_load_i8: 16 bytes widened   w_store_low8: 16 low bytes          v_load_f16 v_store_f16: 16 halves, rounded to nearest even
-   w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b w_shl
-   w_shr (logical)
+   w_load_u8 w_load_i8: 16 bytes widened   w_store_low8: 16 low bytes
+   v_load_f16 v_store_f16: 16 halves, rounded to nearest even
+   w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b w_shl w_shr (logical)
    w_sar (arithmetic; counts 0..31, constants) w_eq w_gt w_sel w_min w_max
-   v_transpose(r): 16 x 16 in place */
+   v_transpose(r): 16 x 16 in place
+   v_even(a, b): elements 0, 2, .. 30 of the 32 in a and b
+   v_zip_lo(a, b): a0 b0 a1 b1 .. b7, v_zip_hi: a8 b8 .. b15 */
 #ifndef BORN_CPU_SIMD_H
 #define BORN_CPU_SIMD_H
 #include <stdbool.h>
