@@ -134,7 +134,7 @@ static born_status restore_number(born_optim *o, const place *at, const born_arr
         return born__optim_fail(o, BORN_DTYPE, "%.100s is a number: f64 of rank 0", at->path);
     memcpy(&v, value->data, sizeof v);
     double least = at->small ? 0 : at->whole ? 0 : -INFINITY, most = at->small ? 0x1p30 : 0x1p52;
-    if (isnan(v) || (!at->real && (v < least || v > most || v != floor(v))))
+    if (!isfinite(v) || (!at->real && (v < least || v > most || v != floor(v))))
         return born__optim_fail(o, BORN_RANGE, "%.100s cannot be %g", at->path, v);
     if (at->real) *at->real = v;
     if (at->whole) *at->whole = (int64_t)v;

@@ -1,6 +1,6 @@
-/* The step. Its parts in order: which parameters have gradients; are these finite (only with loss scaling); the numbers
-   of the step, on the host, written to the operand; clipping and updates as calls that autodiff does not record, on the very tensors
-   that forward used, so that a recording sees them as the same; their results wait;
+/* The step. Its parts in order: which parameters have gradients; are these finite (only with loss scaling); the
+   numbers of the step, on the host, written to the operand; clipping and updates as calls that autodiff does not
+   record, on the very tensors that forward used, so that a recording sees them as the same; their results wait;
    then, when all are there, assignments. Nothing a parameter remembers changes before that. */
 #include <math.h>
 #include <string.h>

@@ -49,35 +49,80 @@ static void fill_defaults(born_sched_desc *d)
     if (d->lr_count == 0) d->lr_count = 1;
 }
 
-/* What is wrong with a description; NULL: nothing. */
+/* A count that steps can be compared with and multiplied by. */
+static bool counts(int64_t v) { return v >= 1 && v <= (int64_t)1 << 50; }
+static bool within(double v, double most) { return v >= 0 && v <= most; }      /* false for NaN */
+
+static const char *wrong_cycle(const born_sched_desc *d)
+{
+    const double most = 1e9;
+
+    if (!d->max_lr) return "it needs max_lr";
+    if (!within(d->base_momentum, 1) || !within(d->max_momentum, 1)) return "a momentum is from 0 to 1";
+    if (d->kind == BORN_SCHED_CYCLIC) {
+        if (!d->base_lr) return "it needs base_lr";
+        if (!within(d->gamma, most)) return "gamma cannot be that";
+        return counts(d->step_size_up) && counts(d->step_size_down) ? NULL : "the step sizes must be above 0";
+    }
+    if (!counts(d->total_steps)) return "total_steps must be above 0";
+    bool factors = d->div_factor > 0 && d->div_factor <= most && d->final_div_factor > 0 && d->final_div_factor <= most;
+    return factors && within(d->pct_start, 1) ? NULL : "pct_start is at most 1, and the factors above 0";
+}
+
+static const char *wrong_factor(const born_sched_desc *d)
+{
+    bool total = counts(d->total_iters);
+
+    switch (d->kind) {
+    case BORN_SCHED_LINEAR:
+        return d->start_factor > 0 && within(d->start_factor, 1) && within(d->end_factor, 1) && total
+                   ? NULL
+                   : "start_factor must be in (0, 1] and end_factor in [0, 1]";
+    case BORN_SCHED_CONSTANT: return d->factor > 0 && within(d->factor, 1) && total ? NULL : "factor must be in (0, 1]";
+    case BORN_SCHED_POLYNOMIAL: return within(d->power, 1e6) && total ? NULL : "total_iters must be above 0";
+    case BORN_SCHED_PLATEAU:
+        return within(d->factor, 1) && d->factor < 1 && within(d->threshold, INFINITY) && within(d->eps, INFINITY)
+                   ? NULL
+                   : "factor must be below 1";
+    case BORN_SCHED_MULTIPLICATIVE: return d->factor_count > 0 && d->factors ? NULL : "it needs factors";
+    default: return "there is no such kind";
+    }
+}
+
+/* What is wrong with the fields that a kind reads; NULL: nothing. */
+static const char *wrong_kind(const born_sched_desc *d)
+{
+    bool gamma = d->gamma > 0 && d->gamma < INFINITY;
+
+    switch (d->kind) {
+    case BORN_SCHED_STEP: return counts(d->step_size) && gamma ? NULL : "step_size and gamma must be above 0";
+    case BORN_SCHED_MULTISTEP: return d->milestone_count > 0 && d->milestones && gamma ? NULL : "it needs milestones";
+    case BORN_SCHED_EXPONENTIAL: return gamma ? NULL : "gamma must be above 0";
+    case BORN_SCHED_COSINE: return counts(d->t_max) ? NULL : "t_max must be above 0";
+    case BORN_SCHED_COSINE_RESTARTS:
+        return counts(d->t_0) && counts(d->t_mult) && d->t_mult <= 1000 ? NULL : "t_0 and t_mult are from 1 to 1000";
+    case BORN_SCHED_CYCLIC:
+    case BORN_SCHED_ONE_CYCLE: return wrong_cycle(d);
+    default: return wrong_factor(d);
+    }
+}
+
+/* Rates and factors become rates: none may be negative or no number. */
+static bool rates_fit(const double *list, int count)
+{
+    for (int i = 0; list && i < count; i++)
+        if (!(list[i] >= 0 && list[i] < INFINITY)) return false;
+    return true;
+}
+
 static const char *wrong(const born_sched_desc *d, int groups)
 {
-    const int64_t most = (int64_t)1 << 50;
-    bool cycles = d->kind == BORN_SCHED_CYCLIC || d->kind == BORN_SCHED_ONE_CYCLE;
-
-    if (d->kind < 0 || d->kind >= BORN_SCHED_KINDS) return "there is no such kind";
-    if (d->kind == BORN_SCHED_STEP && (d->step_size < 1 || d->step_size > most)) return "step_size must be above 0";
-    if (d->kind == BORN_SCHED_MULTISTEP && (d->milestone_count < 1 || !d->milestones)) return "it needs milestones";
-    if (d->kind == BORN_SCHED_EXPONENTIAL && !(d->gamma > 0)) return "gamma must be above 0";
-    if (d->kind == BORN_SCHED_COSINE && (d->t_max < 1 || d->t_max > most)) return "t_max must be above 0";
-    if (d->kind == BORN_SCHED_COSINE_RESTARTS && (d->t_0 < 1 || d->t_mult < 1 || d->t_0 > most || d->t_mult > 1000))
-        return "t_0 and t_mult must be above 0, t_mult at most 1000";
-    if (d->kind == BORN_SCHED_LINEAR && !(d->start_factor > 0 && d->start_factor <= 1 && d->end_factor <= 1))
-        return "start_factor must be in (0, 1] and end_factor in [0, 1]";
-    if (d->kind == BORN_SCHED_CONSTANT && !(d->factor > 0 && d->factor <= 1)) return "factor must be in (0, 1]";
-    if (d->kind == BORN_SCHED_PLATEAU && !(d->factor < 1)) return "factor must be below 1";
-    if (d->total_iters < 1 || d->total_iters > most) return "total_iters must be above 0";
-    if (d->kind == BORN_SCHED_ONE_CYCLE && (d->total_steps < 1 || d->total_steps > most))
-        return "total_steps must be above 0";
-    if (d->kind == BORN_SCHED_ONE_CYCLE && !(d->pct_start <= 1 && d->div_factor > 0 && d->final_div_factor > 0))
-        return "pct_start is at most 1, and the factors above 0";
-    if (cycles && !d->max_lr) return "it needs max_lr";
-    if (d->kind == BORN_SCHED_CYCLIC && !d->base_lr) return "it needs base_lr";
-    if (d->kind == BORN_SCHED_CYCLIC && (d->step_size_up < 1 || d->step_size_down < 1 || d->step_size_up > most))
-        return "the step sizes must be above 0";
-    if (d->kind == BORN_SCHED_MULTIPLICATIVE && (d->factor_count < 1 || !d->factors)) return "it needs factors";
     if (d->lr_count != 1 && d->lr_count != groups) return "a list of rates has one for all groups or one for each";
-    return NULL;
+    const char *why = wrong_kind(d);
+    if (why) return why;
+    bool fit = rates_fit(d->max_lr, d->lr_count) && rates_fit(d->base_lr, d->lr_count) &&
+               rates_fit(d->min_lr, d->lr_count) && rates_fit(d->factors, d->factor_count) && rates_fit(&d->eta_min, 1);
+    return fit ? NULL : "a rate or a factor cannot be below 0";
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */

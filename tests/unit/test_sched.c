@@ -163,13 +163,15 @@ TEST(plateau_waits_and_mistakes_are_told)
     CHECK_INT(born_sched_step_metric(s, 1), BORN_STATE);
     bench_expect(&r.k, BORN_STATE, "a group was added");
     born_sched_close(&s);
-    const double rates[3] = { 1, 1, 1 };
+    const double rates[3] = { 1, 1, 1 }, negative = -1;
     const born_sched_desc bad[] = {
         { .kind = BORN_SCHED_STEP }, { .kind = BORN_SCHED_COSINE }, { .kind = BORN_SCHED_CYCLIC, .max_lr = rates },
         { .kind = BORN_SCHED_EXPONENTIAL }, { .kind = BORN_SCHED_KINDS }, { .kind = BORN_SCHED_MULTISTEP },
         { .kind = BORN_SCHED_ONE_CYCLE, .total_steps = 4, .max_lr = rates, .lr_count = 3 },
         { .kind = BORN_SCHED_ONE_CYCLE, .total_steps = -4, .max_lr = rates },
-        { .kind = BORN_SCHED_LINEAR, .start_factor = 2 },
+        { .kind = BORN_SCHED_LINEAR, .start_factor = 2 }, { .kind = BORN_SCHED_STEP, .step_size = 1, .gamma = NAN },
+        { .kind = BORN_SCHED_COSINE, .t_max = 2, .eta_min = -1 },
+        { .kind = BORN_SCHED_MULTIPLICATIVE, .factors = &negative, .factor_count = 1 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         double before = lr(&r);
