@@ -339,10 +339,15 @@ born_status born__lbfgs_room(born_optim *o, const char *key, const born_array *v
     born_scope s = born_scope_begin(o->b);
     born__vector_set(&o->lbfgs->d, born__low_full(o->b, t, BORN_SHAPE(length), 0));
     born__vector_set(&o->lbfgs->last_grad, born__low_full(o->b, t, BORN_SHAPE(length), 0));
-    for (int i = 0; i < (int)n; i++, o->lbfgs->pairs++) {
-        o->lbfgs->y[i] = born__low_full(o->b, t, BORN_SHAPE(length), 0);
-        o->lbfgs->s[i] = born__low_full(o->b, t, BORN_SHAPE(length), 0);
+    bool ok = born__given(o->lbfgs->d) && born__given(o->lbfgs->last_grad);
+    for (int i = 0; ok && i < (int)n; i++, o->lbfgs->pairs++) {
+        o->lbfgs->y[i] = o->lbfgs->s[i] = (born_tensor){ 0 };
+        born__vector_set(&o->lbfgs->y[i], born__low_full(o->b, t, BORN_SHAPE(length), 0));
+        born__vector_set(&o->lbfgs->s[i], born__low_full(o->b, t, BORN_SHAPE(length), 0));
+        ok = born__given(o->lbfgs->y[i]) && born__given(o->lbfgs->s[i]);
     }
     born_scope_end(s);
-    return born_backend_error(o->b)->status;
+    if (ok) return BORN_OK;
+    born__lbfgs_free(o);
+    return born__optim_status(o);
 }
