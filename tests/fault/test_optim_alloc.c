@@ -1,5 +1,5 @@
-/* The nth allocation of an optimiser's life fails, for every n: nothing leaks, and a step that failed has changed neither
-   the parameters nor what is remembered of them. */
+/* The nth allocation of an optimiser's life fails, for every n: nothing leaks, and a step that failed has changed
+   neither the parameters nor what is remembered of them. */
 #include <born/born.h>
 #include <stdlib.h>
 
