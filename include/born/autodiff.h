@@ -11,6 +11,10 @@ BORN_C_BEGIN
 /// torch.no_grad.
 BORN_API bool born_grad_mode(born_backend *b, bool record);
 
+/// Makes g, of x's shape and dtype, x's gradient in place of what it had ({0}: none), at the outermost autodiff that
+/// knows x. What clipping and gradients from elsewhere (another process) use. SHAPE, DTYPE, STATE (no autodiff).
+BORN_API BORN_CHECK born_status born_grad_set(born_tensor x, born_tensor g);
+
 /// A function over tensors: fills out[0..n_out) from in[0..n_in). Handles are lent for the call. `user` comes from the
 /// description. A status other than OK, or a result that is poison, fails the whole.
 typedef born_status (*born_block_fn)(void *user, const born_tensor *in, int n_in, born_tensor *out, int n_out);

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "init.h"
 #include "loss.h"
+#include "metrics.h"
 #include "model.h"
 #include "module.h"
 #include "nn.h"
@@ -21,6 +22,8 @@
 #include "op_reduce.h"
 #include "op_shape.h"
 #include "save.h"
+#include "optim.h"
+#include "sched.h"
 #include "tensor.h"
 #include "trace.h"
 #endif

@@ -78,8 +78,8 @@ BORN_API BORN_CHECK born_status born_model_open_memory_sized(const void *bytes, 
 BORN_API BORN_CHECK born_status born_session_open_sized(born_model *m, const born_session_desc *desc, size_t desc_bytes,
                                                         born_session **out, born_error *err);
 
-/// Opens a model file (.onnx or .born; told by content, not by name). desc NULL: defaults. On failure *out is NULL and err
-/// says why in one line: IO, FORMAT, UNSUPPORTED (all unsupported operators in one text), NOMEM.
+/// Opens a model file (.onnx or .born; told by content, not by name). desc NULL: defaults. On failure *out is NULL and
+/// err says why in one line: IO, FORMAT, UNSUPPORTED (all unsupported operators in one text), NOMEM.
 static inline BORN_CHECK born_status born_model_open(const char *path, const born_model_desc *desc, born_model **out,
                                                      born_error *err)
 {

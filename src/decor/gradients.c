@@ -1,4 +1,6 @@
 /* The public side of autodiff: asking for gradients, backward, reading and clearing them. */
+#include <born/born.h>
+
 #include "base/error.h"
 #include "decor/autodiff.h"
 #include "tensor/view.h"
@@ -127,4 +129,39 @@ void(born_grad_clear)(born_tensor x)
         note->grad = NULL;
         born__node_unref(old);
     }
+}
+
+static born_status replace(born_node *n, born_tensor g, born_error *err)
+{
+    born_node *fresh = NULL;
+    born_backend *link = born__autodiff_at(n->chain, n->level);
+    BORN_FAIL_IF(!link, err, BORN_STATE, "grad_set: no autodiff knows this tensor");
+    if (g.w) {
+        BORN_TRY(born__handle_get(g, "grad_set", &fresh));
+        const born_view *a = &n->view, *b = &fresh->view;
+        bool same = a->rank == b->rank && fresh->chain == n->chain;
+        for (int d = 0; same && d < a->rank; d++) same = a->dim[d] == b->dim[d];
+        BORN_FAIL_IF(!same, err, BORN_SHAPE, "grad_set: a gradient has its tensor's shape and chain");
+        BORN_FAIL_IF(a->dtype != b->dtype, err, BORN_DTYPE, "grad_set: the gradient of %s is not %s",
+                     born_dtype_name(a->dtype), born_dtype_name(b->dtype));
+    }
+    ad_note *note = born__ad_note_make(link, n);
+    BORN_FAIL_IF(!note, err, BORN_NOMEM, "grad_set: out of memory");
+    born_node *old = note->grad;
+    if (fresh) born__node_ref(fresh);
+    note->grad = fresh;
+    born__node_unref(old);
+    return BORN_OK;
+}
+
+born_status born_grad_set(born_tensor x, born_tensor g)
+{
+    born_error err = { 0 };
+    born_node *n;
+    BORN_TRY(born__handle_get(x, "grad_set", &n));
+    const born_backend *link = born__autodiff_at(n->chain, n->level);
+    if (link && g.w && born_is_alive(g) && born__handle_node(g)->level >= link->level) g = (born_detach)(g);
+    born_status s = replace(n, g, &err);
+    if (s && err.status) born__chain_fail(n->chain, &err, NULL);
+    return s;
 }

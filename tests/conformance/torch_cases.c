@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "torch_cases.h"
+#include "torch_optim.h"
 
 typedef struct totals {
     int passed, failed, skipped;
@@ -18,6 +18,8 @@ static const struct { const char *kind; tc_kind run; } kinds[] = {
     { "loss", tc_run_gradient_case },
     { "module", tc_run_gradient_case },
     { "init", tc_run_init_case },
+    { "optim", tc_run_optim_case },
+    { "sched", tc_run_sched_case },
 };
 
 static tc_result run_case(tc_case *c, born_device *d, char *why)
