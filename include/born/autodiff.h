@@ -46,7 +46,7 @@ BORN_CHECK static inline born_status born_custom(const born_custom_desc *desc, c
 /// Runs `block` on in[0..n_in) without remembering what it computes; backward runs it again, recorded, and goes through
 /// it, also to tensors that the block uses without being given them. The block must compute the same each time: random
 /// ops by key, no assignments. Rules as in born_custom. Equals torch.utils.checkpoint. Chen et al., 2016.
-BORN_API BORN_CHECK born_status born_checkpoint(born_block_fn block, void *user, void (*release)(void *user),
+BORN_API BORN_CHECK born_status born_recompute(born_block_fn block, void *user, void (*release)(void *user),
                                                 const born_tensor *in, int n_in, born_tensor *out, int n_out);
 
 BORN_C_END

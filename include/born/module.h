@@ -161,7 +161,7 @@ BORN_API void born_forward_n(born_module *m, const born_tensor *in, int n_in, bo
 /// born_forward_n without remembering what m computes inside: born_backward runs m again, with the same random numbers
 /// and without updating buffers a second time. Less memory for more work. m must outlive the backward. Results are
 /// poison where it fails. Equals torch.utils.checkpoint. Chen et al., 2016.
-BORN_API BORN_CHECK born_status born_module_checkpoint(born_module *m, const born_tensor *in, int n_in,
+BORN_API BORN_CHECK born_status born_module_recompute(born_module *m, const born_tensor *in, int n_in,
                                                        born_tensor *out, int n_out);
 
 BORN_C_END

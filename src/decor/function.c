@@ -293,7 +293,7 @@ born_status born_custom_sized(const born_custom_desc *desc, size_t desc_bytes, c
     return run(&d, custom_op.name, in, n_in, out, n_out);
 }
 
-born_status born_checkpoint(born_block_fn block, void *user, void (*release)(void *user), const born_tensor *in,
+born_status born_recompute(born_block_fn block, void *user, void (*release)(void *user), const born_tensor *in,
                             int n_in, born_tensor *out, int n_out)
 {
     const born_custom_desc d = { .forward = block, .user = user, .release = release };

@@ -262,7 +262,7 @@ TEST(checkpoint_gives_the_same_gradients)
     born_grad_clear(w);
     layer l = { w, 0 };
     born_tensor y = born_exp(x).any;
-    for (int i = 0; i < 3; i++) CHECK_STATUS(born_checkpoint(block, &l, NULL, &y, 1, &y, 1), BORN_OK);
+    for (int i = 0; i < 3; i++) CHECK_STATUS(born_recompute(block, &l, NULL, &y, 1, &y, 1), BORN_OK);
     CHECK_INT(l.runs, 3);
     CHECK_STATUS(born_backward(total(born_as_f64(y))), BORN_OK);
     CHECK_INT(l.runs, 6);
@@ -276,8 +276,8 @@ static born_status outer(void *user, const born_tensor *in, int n_in, born_tenso
     layer *l = user;
     (void)n_in, (void)n_out;
     born_tensor mid;
-    if (born_checkpoint(block, l, NULL, in, 1, &mid, 1)) return BORN_STATE;
-    return born_checkpoint(block, l, NULL, &mid, 1, out, 1);
+    if (born_recompute(block, l, NULL, in, 1, &mid, 1)) return BORN_STATE;
+    return born_recompute(block, l, NULL, &mid, 1, out, 1);
 }
 
 /* Checkpoints within a checkpoint, the weights found by the blocks themselves; second derivatives too. */
@@ -291,7 +291,7 @@ TEST(checkpoints_nest_and_stack)
         layer l = { w, 0 };
         born_tensor y;
         if (way == 0) y = plain(plain(x, w), w).any;
-        else CHECK_STATUS(born_checkpoint(outer, &l, NULL, &x.any, 1, &y, 1), BORN_OK);
+        else CHECK_STATUS(born_recompute(outer, &l, NULL, &x.any, 1, &y, 1), BORN_OK);
         CHECK_STATUS(born_backward(total(born_square(born_as_f64(y)))), BORN_OK);
         born_f64 g = born_keep(born_grad_of(w));
         CHECK_STATUS(born_backward(total(born_mul(g, g))), BORN_OK);
@@ -315,12 +315,12 @@ TEST(checkpoint_sees_overwritten_operands)
     born_f64 x = born_requires_grad(of(b, v, 2)), w = of(b, v, 2);
     layer l = { w, 0 };
     born_tensor in = born_mul(x, 1).any, y;
-    CHECK_STATUS(born_checkpoint(block, &l, NULL, &in, 1, &y, 1), BORN_OK);
+    CHECK_STATUS(born_recompute(block, &l, NULL, &in, 1, &y, 1), BORN_OK);
     (void)born_assign(in, w.any);
     CHECK_STATUS(born_backward(total(born_as_f64(y))), BORN_STATE);
     expect_error(b, BORN_STATE, "operand 0 of checkpoint");
-    CHECK_STATUS(born_checkpoint(block, &l, NULL, &in, 0, &y, 1), BORN_INVALID);
-    CHECK_STATUS(born_checkpoint(NULL, &l, NULL, &in, 1, &y, 1), BORN_INVALID);
+    CHECK_STATUS(born_recompute(block, &l, NULL, &in, 0, &y, 1), BORN_INVALID);
+    CHECK_STATUS(born_recompute(NULL, &l, NULL, &in, 1, &y, 1), BORN_INVALID);
     born_backend_close(&b);
 }
 

@@ -127,7 +127,7 @@ static void block_gradients(bool again, float g[6], float stats[2])
     (void)born_elu_layer(m, NULL, 1);
     for (int i = 0; i < 12; i++) x[i] = (float)(i * i % 7) - 3;
     born_tensor in = (born_from)(b, BORN_ARRAY(x, 4, 3), BORN_F32, NULL), out;
-    if (again) CHECK(born_module_checkpoint(m, &in, 1, &out, 1) == BORN_OK);
+    if (again) CHECK(born_module_recompute(m, &in, 1, &out, 1) == BORN_OK);
     else born_forward_n(m, &in, 1, &out, 1);
     out = (born_reduce_sum)((born_square)(out, NULL), (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true },
                             NULL);

@@ -62,7 +62,7 @@ static born_status run_block(void *user, const born_tensor *in, int n_in, born_t
 
 static void release_block(void *user) { born__free(user); }
 
-born_status born_module_checkpoint(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out)
+born_status born_module_recompute(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out)
 {
     for (int i = 0; i < n_out; i++) out[i] = born__poison(BORN_STATE);
     if (!m || !m->ops) return BORN_STATE;
@@ -74,5 +74,5 @@ born_status born_module_checkpoint(born_module *m, const born_tensor *in, int n_
     }
     k->m = m;
     k->modules = n;
-    return born_checkpoint(run_block, k, release_block, in, n_in, out, n_out);
+    return born_recompute(run_block, k, release_block, in, n_in, out, n_out);
 }
