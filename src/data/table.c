@@ -22,7 +22,7 @@ void born__held_free(born_held *h)
 
 /* b / 255 to the nearest float without the division: 1/255 is a part of 9 bits, whose product with a byte is exact, and
    a rest, so that in effect only the sum rounds (a test compares all). Compilers make vectors of the inner loop. */
-static void unit_row(const unsigned char *src, size_t n, float *dst)
+static void unit_row(const unsigned char *restrict src, size_t n, float *restrict dst)
 {
     const float big = 0x1.01p-8f, rest = 0x1.010102p-24f;
     size_t i = 0;
