@@ -154,7 +154,8 @@ static void run_body(void *ctx, char *const *p, const int64_t *step, int64_t n)
 
     for (int k = 1; k <= j->inputs; k++) plain = plain && (step[k] == 4 || (step[k] == 0 && j->inputs == 2));
     if (plain) {
-        const float *x = (const float *)(const void *)p[1], *y = (const float *)(const void *)p[2];
+        const float *x = (const float *)(const void *)p[1], *y = NULL;
+        if (j->inputs == 2) y = (const float *)(const void *)p[2];
         j->fn(j->p, x, step[1] == 0, y, j->inputs == 2 && step[2] == 0, p[0], n);
         return;
     }
@@ -184,7 +185,6 @@ static born_status elementwise(born_call *c, const born_exec *x, int inputs, int
     born__nd_start(&w, c->out[0].dim, c->out[0].rank);
     born__nd_add(&w, &c->out[0]);
     for (int i = 0; i < inputs; i++) born__nd_add(&w, &c->in[i]);
-    if (inputs == 1) w.base[2] = NULL;
     born__nd_free_order(&w);
     born__nd_merge(&w);
     born__nd_for(&w, x, 1 << 14, run_body, &j);
