@@ -53,8 +53,9 @@ static void gather_inputs(const fused_job *j, rooms *r, char *const *p, const in
             at[k] = from;
             continue;
         }
-        born__copy_strided((char *)r->in[k].b, size, from, by, by == 0 ? whole : m, size);
-        if (by != 0) memset(r->in[k].b + m * size, 0, (size_t)((whole - m) * size));
+        char *to = (char *)&r->in[k]; /* all bytes of the piece, not its PIECE bools alone */
+        born__copy_strided(to, size, from, by, by == 0 ? whole : m, size);
+        if (by != 0) memset(to + m * size, 0, (size_t)((whole - m) * size));
     }
 }
 
