@@ -1,5 +1,6 @@
 /* torch_cases: reading case.npz and case.json. An .npz is a zip; here all members are stored, so that an array is a
-   view into the file. Everything is checked against the file's size. */
+   view into the file, moved down over its header to an address that its dtype takes. Everything is checked against the
+   file's size. */
 #include "torch_cases.h"
 
 static uint32_t get(const unsigned char *p, int bytes)
@@ -58,7 +59,7 @@ static bool read_header(const char *text, born_array *a)
     return *p == ')';
 }
 
-static bool read_npy(const unsigned char *p, size_t bytes, tc_array *out, char *why)
+static bool read_npy(unsigned char *p, size_t bytes, tc_array *out, char *why)
 {
     if (bytes < 10 || memcmp(p, "\x93NUMPY\x01", 7) != 0) return bad(why, "no .npy of version 1", out->name);
     size_t header = get(p + 8, 2);
@@ -71,8 +72,11 @@ static bool read_npy(const unsigned char *p, size_t bytes, tc_array *out, char *
     for (int i = 0; i < out->a.shape.rank; i++) {
         if (__builtin_mul_overflow(count, out->a.shape.dim[i], &count)) return bad(why, "too large", out->name);
     }
-    out->a.data = p + 10 + header;
+    unsigned char *data = p + 10 + header;
+    data -= (uintptr_t)data % 8; /* less than the header before it */
+    out->a.data = data;
     out->a.bytes = bytes - 10 - header;
+    memmove(data, p + 10 + header, out->a.bytes);
     if (born_dtype_bytes(out->a.dtype, count) != (int64_t)out->a.bytes) return bad(why, "size and shape", out->name);
     return true;
 }

@@ -83,6 +83,7 @@ static born_status run_call(born_emit *e, born_op_id id, const void *attrs, cons
     born_exec x = { .scratch = born__alloc(bytes), .scratch_bytes = bytes, .err = &e->err };
     if (s == BORN_OK) s = op->ref(&c, &x);
     for (int i = 0; i < out_count && (op->props & BORN_P_EXTENT); i++) born__view_row_major(&vo[i]);
+    for (int i = 0; i < out_count && s != BORN_OK; i++) born__free(vo[i].data);
     born__free(x.scratch);
     tape_call_record *r = &t->call[t->calls];
     *r = (tape_call_record){ .op = op, .attrs = own, .in_count = in_count, .out_count = out_count };
