@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     return 0;
 }
 C
-"${CC:-cc}" -std=c17 -Iinclude "$work/again.c" "$BORN_LIB" -lm -pthread -o "$work/again" || exit 1
+# the library of a sanitizer build needs its run time
+"${CC:-cc}" -std=c17 ${BORN_SANITIZE:+-fsanitize=$BORN_SANITIZE} -Iinclude "$work/again.c" "$BORN_LIB" -lm -pthread -o "$work/again" || exit 1
 $born verify "$work/cases" > "$work/before.txt"
 find "$work/cases" -name model.onnx | sort | "$work/again" "$work/t.born" > "$work/saved.txt"
 $born verify "$work/cases" > "$work/after.txt"
