@@ -24,6 +24,8 @@ static born_status check_node(const born_graph *g, const born_gnode *n, born_err
                  n->op->name, node_label(n), n->in_count, n->op->max_in);
     BORN_FAIL_IF(n->out_count > outs && !variadic, err, BORN_FORMAT, "%s '%s': %d outputs, gives %d", n->op->name,
                  node_label(n), n->out_count, outs);
+    BORN_FAIL_IF(n->out_count < 1 && outs > 0 && !(n->op->props & BORN_P_EFFECT), err, BORN_FORMAT,
+                 "%s '%s': no output", n->op->name, node_label(n));
     for (int i = 0; i < n->in_count; i++) {
         BORN_FAIL_IF(n->in[i] < -1 || n->in[i] >= (born_vid)g->value_count, err, BORN_FORMAT,
                      "%s '%s': input %d is no value", n->op->name, node_label(n), i);

@@ -94,7 +94,7 @@ void pbw_node(pbw *graph, const char *op, const char *in0, const char *in1, cons
 
     if (in0) pbw_text(&n, 1, in0);
     if (in1) pbw_text(&n, 1, in1);
-    pbw_text(&n, 2, out);
+    if (out) pbw_text(&n, 2, out);
     pbw_text(&n, 4, op);
     if (attributes) {
         pbw_raw(&n, attributes->p, attributes->n);

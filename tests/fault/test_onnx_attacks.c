@@ -356,6 +356,22 @@ TEST(operands)
     }
 }
 
+/* Of constants, which are folded as the model is opened, and of an input. */
+TEST(nodes_without_output)
+{
+    static const char *const of[] = { "n", "x" };
+    static const int64_t n[2] = { 1, 2 };
+
+    for (int i = 0; i < 2; i++) {
+        pbw g = graph_xy();
+        pbw_node(&g, "Relu", "x", NULL, "y", NULL);
+        pbw_node(&g, "Identity", of[i], NULL, NULL, NULL);
+        pbw_ints(&g, "n", n, 2);
+        pbw m = pbw_model(&g, 18);
+        must_fail("a node without output", &m);
+    }
+}
+
 TEST(shapes_made_of_numbers)
 {
     static const int64_t huge[] = { (int64_t)1 << 40 }, below[] = { -1 };
