@@ -20,7 +20,7 @@ void pbw_free(pbw *b);
 
 /* A f32 value's description (of a graph's inputs, field 11, or outputs, 12); rank -1: no shape. */
 void pbw_value(pbw *graph, unsigned field, const char *name, const int64_t *dim, int rank);
-/* A node with up to two inputs (NULL: none), one output (NULL: none), and attributes already written (may be NULL; freed). */
+/* A node with up to two inputs and one output (NULL: none), and attributes already written (may be NULL; freed). */
 void pbw_node(pbw *graph, const char *op, const char *in0, const char *in1, const char *out, pbw *attributes);
 /* An attribute: an int, or ints. */
 void pbw_attr_int(pbw *attributes, const char *name, int64_t v);
