@@ -14,6 +14,8 @@ bool born__query_where(const born_call *c, born_query *q);
 bool born__query_cast(const born_call *c, born_query *q);
 bool born__query_softmax(const born_call *c, born_query *q);
 bool born__query_row_norm(const born_call *c, born_query *q);
+bool born__query_norm_grad(const born_call *c, born_query *q);
+bool born__query_loss(const born_call *c, born_query *q);
 bool born__query_batch_norm(const born_call *c, born_query *q);
 bool born__query_reduce(const born_call *c, born_query *q);
 bool born__query_qconv(const born_call *c, born_query *q);

@@ -39,6 +39,10 @@ void case_multi_head(kcase *k, born_dtype t);
 void case_packed_attention(kcase *k, born_dtype t);
 void case_group_query(kcase *k, born_dtype t);
 
+/* support_train.c */
+void case_norm_grad(kcase *k, born_dtype t);
+void case_cross_entropy(kcase *k, born_dtype t);
+
 /* Makes a random call of the row; false: no generator for the op. Results are inferred and placed. */
 bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed);
 void case_free(kcase *k);

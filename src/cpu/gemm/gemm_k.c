@@ -184,6 +184,25 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
     }
 }
 
+/* Panels [first, last) of a b whose terms are neighbours, by turning 16 x 16 blocks. */
+static void pack_turned(const born_gemm *g, const float *b, int64_t first, int64_t last, float *dst)
+{
+    for (int64_t p = first; p < last; p++) {
+        const float *from = b + p * BORN_PANEL * g->b_n;
+        float *to = dst + p * g->k * BORN_PANEL;
+        int columns = (int)(g->n - p * BORN_PANEL < BORN_PANEL ? g->n - p * BORN_PANEL : BORN_PANEL);
+        for (int64_t k = 0; k < g->k; k += BORN_PANEL) {
+            v16 v[BORN_PANEL];
+            int64_t n = g->k - k < BORN_PANEL ? g->k - k : BORN_PANEL;
+            for (int i = 0; i < BORN_PANEL; i++)
+                v[i] = i >= columns ? v_zero() : n == BORN_PANEL ? v_load(from + i * g->b_n + k)
+                                                                 : v_load_n(from + i * g->b_n + k, n);
+            v_transpose(v);
+            for (int i = 0; i < n; i++) v_store(to + (k + i) * BORN_PANEL, v[i]);
+        }
+    }
+}
+
 static void pack_b_items(void *ctx, int64_t begin, int64_t end)
 {
     const gemm_job *j = ctx;
@@ -192,8 +211,10 @@ static void pack_b_items(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end;) {
         int64_t batch = i / j->panels, first = i % j->panels, last = first + (end - i);
         if (last > j->panels) last = j->panels;
-        born__panel_pack(batch_at(g, j->first_batch + batch).b, g->k, g->n, g->b_k, g->b_n, first, last,
-                         j->b_pack + batch * (int64_t)g->b_floats);
+        const float *b = batch_at(g, j->first_batch + batch).b;
+        float *to = j->b_pack + batch * (int64_t)g->b_floats;
+        if (g->b_k == 1 && g->b_n != 1) pack_turned(g, b, first, last, to);
+        else born__panel_pack(b, g->k, g->n, g->b_k, g->b_n, first, last, to);
         i += last - first;
     }
 }
@@ -232,33 +253,46 @@ static void pack_a_items(void *ctx, int64_t begin, int64_t end)
     }
 }
 
-static void gemm_run(const born_gemm *g, const born_exec *x)
+/* Cuts each batch into blocks of rows times groups of panels: as many rows as a block holds, fewer where the pool's
+   threads would have too few items to share evenly. */
+static void cut(gemm_job *j, int64_t batches, int threads)
 {
-    gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL, .direct = born__epilogue_direct(&g->end) };
+    const born_gemm *g = j->g;
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
 
-    j.groups = (j.panels + wide - 1) / wide;
-    j.blocks = (g->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    int64_t per_block = (g->rows + j.blocks - 1) / j.blocks;
-    j.block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
-    j.blocks = (g->rows + j.block_rows - 1) / j.block_rows;
+    j->groups = (j->panels + wide - 1) / wide;
+    j->blocks = (g->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int64_t enough = threads > 1 ? 4 * (int64_t)threads : 1, tiles = (g->rows + BORN_TILE_M - 1) / BORN_TILE_M;
+    if (j->blocks * j->groups * batches < enough) j->blocks = (enough - 1) / (j->groups * batches) + 1;
+    if (j->blocks > tiles) j->blocks = tiles;
+    int64_t per_block = (g->rows + j->blocks - 1) / j->blocks;
+    j->block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
+    j->blocks = (g->rows + j->block_rows - 1) / j->block_rows;
+}
+
+static void gemm_run(const born_gemm *g, const born_exec *x)
+{
+    enum { SMALL = 1 << 15, FLOATS = 1 << 13 };     /* not worth waking a thread for: products, numbers to pack */
+    gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL, .direct = born__epilogue_direct(&g->end) };
+    int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
+    int64_t strip = 1 + FLOATS / (g->k * BORN_PANEL);
     float *scratch = x->scratch;
+
+    cut(&j, g->chunk, g->rows * g->n * g->k > 4 * SMALL ? born__pool_threads(x->pool) : 1);
     for (int64_t first = 0; first < g->batches; first += g->chunk) {
         int64_t count = g->batches - first < g->chunk ? g->batches - first : g->chunk;
         int64_t work = count * j.groups * j.blocks;
         j.first_batch = first;
         if (g->pack_a) {
             j.a_pack = scratch;
-            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), 1 + (1 << 14) / g->k, pack_a_items,
-                           &j);
+            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), strip, pack_a_items, &j);
         }
         if (!g->panels && !g->in_place_b) {
             j.b_pack = scratch + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
-            born__exec_for(x, count * j.panels, 1 + (1 << 14) / g->k, pack_b_items, &j);
+            born__exec_for(x, count * j.panels, strip, pack_b_items, &j);
         }
-        /* small products are not worth waking a thread for */
         int64_t flops = g->k * wide * BORN_PANEL * (g->rows < j.block_rows ? g->rows : j.block_rows);
-        born__exec_for(x, work, flops >= 1 << 15 ? 1 : (1 << 15) / flops + 1, run_items, &j);
+        born__exec_for(x, work, flops >= SMALL ? 1 : SMALL / flops + 1, run_items, &j);
     }
 }
 
