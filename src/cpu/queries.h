@@ -27,6 +27,7 @@ bool born__query_qdynamic(const born_call *c, born_query *q);
 bool born__query_conv_transpose(const born_call *c, born_query *q);
 bool born__query_arg(const born_call *c, born_query *q);
 bool born__query_resize(const born_call *c, born_query *q);
+bool born__query_attention_grad(const born_call *c, born_query *q);
 bool born__query_attention(const born_call *c, born_query *q);
 bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);

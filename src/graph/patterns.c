@@ -11,6 +11,7 @@ static const born_pattern rows[] = {
 #define ADDS(op) { BORN_PATTERN_ADDS, BORN_OP_##op, 0, 0, 0, 0 },
 #define NORM(op, product, scale) { BORN_PATTERN_NORM, BORN_OP_##op, BORN_OP_##product, scale, 0, 0 },
 #define IDENTITY(op) { BORN_PATTERN_IDENTITY, BORN_OP_##op, 0, 0, 0, 0 },
+#define PUT(op) { BORN_PATTERN_PUT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SPLAT(op) { BORN_PATTERN_SPLAT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SEED(op) { BORN_PATTERN_SEED, BORN_OP_##op, 0, 0, 0, 0 },
 #define COPY(op) { BORN_PATTERN_COPY, BORN_OP_##op, 0, 0, 0, 0 },

@@ -837,6 +837,7 @@ static const generator generators[] = {
     { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
     { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },
     { BORN_OP_ATTENTION, case_attention },
+    { BORN_OP_ATTENTION_GRAD, case_attention_grad },
     { BORN_OP_PACKED_ATTENTION, case_packed_attention },
     { BORN_OP_MULTI_HEAD_ATTENTION, case_multi_head },
     { BORN_OP_GROUP_QUERY_ATTENTION, case_group_query },

@@ -35,6 +35,7 @@ born_ints case_ints(kcase *k, int n, const int64_t *v);
 
 /* support_attention.c */
 void case_attention(kcase *k, born_dtype t);
+void case_attention_grad(kcase *k, born_dtype t);
 void case_multi_head(kcase *k, born_dtype t);
 void case_packed_attention(kcase *k, born_dtype t);
 void case_group_query(kcase *k, born_dtype t);
