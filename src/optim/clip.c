@@ -229,10 +229,13 @@ static born_status change(born_ema *e, bool swap)
     return st;
 }
 
+born_status born__ema_apply(born_ema *e) { return change(e, false); }
+void born__ema_count(born_ema *e) { e->updates++; }
+
 born_status born_ema_update(born_ema *e)
 {
     BORN_TRY(change(e, false));
-    e->updates++;
+    born__ema_count(e);
     return BORN_OK;
 }
 
