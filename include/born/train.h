@@ -8,6 +8,7 @@
 #endif
 #include "data.h"
 #include "metrics.h"
+#include "model.h"
 #include "sched.h"
 
 BORN_C_BEGIN
@@ -39,6 +40,7 @@ typedef struct born_step_desc {
     bool eager;                 /* never recorded; also so where a recording is not possible: a chain without
                                    born_trace, L-BFGS, gradient accumulation, loss scaling */
     bool no_scores;             /* scores are not given out */
+    bool profile;               /* the plan's nodes are measured: born_step_profile */
     size_t max_bytes;           /* most memory of the plan; 0: what the machine allows */
 } born_step_desc;
 
@@ -73,6 +75,8 @@ BORN_API BORN_CHECK born_status born_step_evaluate(born_step *s, const born_arra
 BORN_API BORN_CHECK born_status born_step_sync(born_step *s, born_error *err);
 /// Module, optimiser or average have been changed by others (loaded): the next step goes on from what they hold.
 BORN_API void born_step_changed(born_step *s);
+/// The time of each node of the plan so far (desc.profile): calls fn once per node in order.
+BORN_API void born_step_profile(const born_step *s, void (*fn)(void *user, const born_profile_row *row), void *user);
 BORN_API void born_step_stats_get(const born_step *s, born_step_stats *out);
 
 /* ---- the trainer ------------------------------------------------------------------------------------------------- */

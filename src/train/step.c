@@ -364,4 +364,9 @@ void born_step_close(born_step **sp)
     born__free(s);
 }
 
+void born_step_profile(const born_step *s, void (*fn)(void *user, const born_profile_row *row), void *user)
+{
+    if (s && s->plan.session && fn) born_session_profile(s->plan.session, fn, user);
+}
+
 void born_step_stats_get(const born_step *s, born_step_stats *out) { *out = s ? s->stats : (born_step_stats){ 0 }; }

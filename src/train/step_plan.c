@@ -148,7 +148,7 @@ static born_array array_of(born_tensor x)
 static born_status make_session(born_step *s, recorded *r, born_error *err)
 {
     step_plan *p = &s->plan;
-    born_session_desc d = { .backend = s->b, .max_bytes = s->desc.max_bytes };
+    born_session_desc d = { .backend = s->b, .max_bytes = s->desc.max_bytes, .profile = s->desc.profile };
     born_model_desc m = { .exact = true, .max_bytes = s->desc.max_bytes };
 
     for (int i = 0; i < r->in_count; i++) p->in[i] = array_of(r->in[i]);
