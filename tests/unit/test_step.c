@@ -172,6 +172,8 @@ TEST(planned_steps_equal_eager_steps)
         REQUIRE_OK(open_task(&t[0], &cases[i], false, &err), &err);
         REQUIRE_OK(open_task(&t[1], &cases[i], true, &err), &err);
         for (int k = 0; k < 2 * STEPS; k++) {
+            batch_of(0, BATCH, cases[i].images, f);
+            if (k == 0) CHECK_OK(born_step_plan(t[0].step, f, 2, &err), &err);
             batch_of(k % STEPS, k == 7 ? BATCH / 2 : BATCH, cases[i].images, f);
             for (int e = 0; e < 2; e++) {
                 loss[e] = 0;
