@@ -70,7 +70,8 @@ static bool load_average(void *user, const born_module_item *item)
     bool same = s.rank == a.shape.rank && a.dtype == born_dtype_of(mean);
     for (int d = 0; same && d < s.rank; d++) same = s.dim[d] == a.shape.dim[d];
     if (!same) r->status = born__fail(r->err, BORN_MISMATCH, "the checkpoint's %.100s has another shape", name);
-    else if ((born_write)(mean, a.data, a.bytes)) r->status = born__fail(r->err, BORN_STATE, "%.100s: not written", name);
+    else if ((born_write)(mean, a.data, a.bytes))
+        r->status = born__fail(r->err, BORN_STATE, "%.100s: not written", name);
     return !r->status;
 }
 
@@ -129,7 +130,8 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
 
     BORN_TRY(load_module(c, "model.", t->desc.net, err));
     BORN_TRY(born_checkpoint_get(c, "random.step", &step, err));
-    BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT, "the checkpoint's random.step is odd");
+    BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT,
+                 "the checkpoint's random.step is no integer");
     BORN_TRY(load_optim(t, c, err));
     if (r.ema) BORN_TRY(born_module_each(t->desc.net, load_average, &r));
     BORN_TRY(r.status);

@@ -1,6 +1,6 @@
-/* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers ("optim."),
-   the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and best.born in the
-   trainer's folder. trainer_load.c reads them. */
+/* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
+   ("optim."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
+   best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -187,7 +187,10 @@ int64_t born__train_newest_below(const born_trainer *t, int64_t below, int *coun
     return best;
 }
 
-void born__train_step_name(int64_t step, char *name, size_t n) { snprintf(name, n, "step-%08lld.born", (long long)step); }
+void born__train_step_name(int64_t step, char *name, size_t n)
+{
+    snprintf(name, n, "step-%08lld.born", (long long)step);
+}
 
 static void drop_old(const born_trainer *t)
 {

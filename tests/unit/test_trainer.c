@@ -1,5 +1,5 @@
-/* The trainer: training that was stopped anywhere and goes on equals training that never stopped, bit for bit; what ends
-   it; what it writes; what it refuses. */
+/* The trainer: training that was stopped anywhere and goes on equals training that never stopped, bit for bit; what
+   ends it; what it writes; what it refuses. */
 #define _DEFAULT_SOURCE
 #include <born/born.h>
 #include <dirent.h>
@@ -94,6 +94,9 @@ static void build(born_module *net, int64_t wide)
 static born_status open_session(session *s, const variant *v, int64_t wide, born_trainer_desc d, born_error *err)
 {
     static const char *const meta[] = { "recipe", "test", "wide", "16" };
+    const born_sched_desc plateau = { .kind = BORN_SCHED_PLATEAU, .patience = -1 },
+                          cosine = { .kind = BORN_SCHED_COSINE, .t_max = 28 },
+                          by_epoch = { .kind = BORN_SCHED_STEP, .step_size = 2 };
     static born_train_callback callback;
     int64_t volatile at = s->stop_at_step;
     int volatile in = s->stop_in_validation;
@@ -104,9 +107,8 @@ static born_status open_session(session *s, const variant *v, int64_t wide, born
     build(s->net, wide);
     s->opt = born_adamw(s->net, 0.01, 0.01, &(born_optim_desc){ .clip_norm = 1 });
     if (v->ema) s->ema = born_ema_create(s->net, 0.9);
-    if (v->plateau) s->sched = born_sched_create(s->opt, &(born_sched_desc){ .kind = BORN_SCHED_PLATEAU, .patience = -1 });
-    else if (v->by_step) s->sched = born_sched_create(s->opt, &(born_sched_desc){ .kind = BORN_SCHED_COSINE, .t_max = 28 });
-    else s->sched = born_sched_create(s->opt, &(born_sched_desc){ .kind = BORN_SCHED_STEP, .step_size = 2 });
+    if (v->plateau) s->sched = born_sched_create(s->opt, &plateau);
+    else s->sched = born_sched_create(s->opt, v->by_step ? &cosine : &by_epoch);
     s->metric = born_metric_create(BORN_METRIC_ACCURACY, NULL);
     born_status st = open_data(s, v->workers, err);
     if (st) return st;
@@ -166,7 +168,7 @@ static int count_steps(char *newest, size_t n)
     return count;
 }
 
-/* ---- all of a training, as one hash and by name ------------------------------------------------------------------- */
+/* ---- all of a training ----------------------------------------------------------------------------------------- */
 
 typedef struct gathered {
     char *bytes;
@@ -248,8 +250,8 @@ TEST(resumed_training_equals_uninterrupted)
                                     (born_trainer_desc){ .folder = folder, .resume = true }, &err), &err);
             run_all(&rest, BORN_TRAIN_DONE);
             gathered got = all_of(&rest);
-            CHECK_MSG(got.n == want.n && !memcmp(got.bytes, want.bytes, want.n), "variant %zu, stopped at %d%s: differs",
-                      v, stops[k / 2], in_validation ? " in validation" : "");
+            CHECK_MSG(got.n == want.n && !memcmp(got.bytes, want.bytes, want.n),
+                      "variant %zu, stopped at %d%s: differs", v, stops[k / 2], in_validation ? " in validation" : "");
             CHECK_INT(rest.last.epoch, EPOCHS);
             CHECK(rest.last.valid_loss == whole.last.valid_loss && rest.last.valid_metric == whole.last.valid_metric);
             free(got.bytes);
@@ -274,8 +276,8 @@ TEST(checkpoints_and_logs)
 
     fill_set(train_x, train_y, ITEMS, 1), fill_set(valid_x, valid_y, VALID, 2);
     clear_folder();
-    REQUIRE_OK(open_session(&s, &variants[0], 16, (born_trainer_desc){ .folder = folder, .keep_last = 2, .title = "a<b" },
-                            &err), &err);
+    REQUIRE_OK(open_session(&s, &variants[0], 16,
+                            (born_trainer_desc){ .folder = folder, .keep_last = 2, .title = "a<b" }, &err), &err);
     run_all(&s, BORN_TRAIN_DONE);
     CHECK(s.last.valid_metric > 0.5);
     CHECK_INT(count_steps(newest, sizeof newest), 2);
@@ -345,7 +347,8 @@ TEST(it_ends_early_and_by_steps)
     CHECK_INT(s.last.step, 18);
     g[0] = all_of(&s);
     close_session(&s);
-    REQUIRE_OK(open_session(&s, &variants[1], 16, (born_trainer_desc){ .max_steps = 10, .folder = folder }, &err), &err);
+    REQUIRE_OK(open_session(&s, &variants[1], 16, (born_trainer_desc){ .max_steps = 10, .folder = folder }, &err),
+               &err);
     run_all(&s, BORN_TRAIN_DONE);
     close_session(&s);
     REQUIRE_OK(open_session(&s, &variants[1], 16,
@@ -368,7 +371,8 @@ TEST(a_bad_loss_ends_it_and_loses_nothing)
     fill_set(train_x, train_y, ITEMS, 1), fill_set(valid_x, valid_y, VALID, 2);
     clear_folder();
     train_x[9][3] = NAN;
-    REQUIRE_OK(open_session(&s, &variants[0], 16, (born_trainer_desc){ .folder = folder, .save_every = 1 }, &err), &err);
+    REQUIRE_OK(open_session(&s, &variants[0], 16, (born_trainer_desc){ .folder = folder, .save_every = 1 }, &err),
+               &err);
     CHECK_INT(born_trainer_run(s.trainer, &r, &err), BORN_RANGE);
     CHECK_MSG(strstr(err.text, "the loss is nan: field 0 of the batch holds the first nan"), "%s", err.text);
     CHECK_INT(r.why, BORN_TRAIN_FAILED);
