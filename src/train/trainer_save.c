@@ -65,6 +65,13 @@ static bool put_module(void *user, const born_module_item *item)
     return item->role == BORN_SCRATCH || item->again || put_tensor(user, "model.", item->path, item->value);
 }
 
+/* Gradients that wait for the rest of their micro-batches. */
+static bool put_gradient(void *user, const born_module_item *item)
+{
+    born_tensor g = item->role == BORN_PARAM && !item->again ? (born_grad_of)(item->value) : (born_tensor){ 0 };
+    return !g.w || !born_is_alive(g) || put_tensor(user, "grad.", item->path, g);
+}
+
 static bool put_optim(void *user, const born_optim_item *item)
 {
     if (item->value.w) return put_tensor(user, "optim.", item->path, item->value);
@@ -138,6 +145,7 @@ born_status born__train_fill(train_filling *f)
     BORN_TRY(born_optim_each(t->desc.optim, put_optim, f));
     BORN_TRY(f->status);
     if (t->desc.ema) BORN_TRY(born_module_each(t->desc.net, put_average, f));
+    if (t->desc.optim->micro > 0) BORN_TRY(born_module_each(t->desc.net, put_gradient, f));
     BORN_TRY(f->status);
     return fill_counts(f);
 }
