@@ -33,6 +33,7 @@ bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);
 bool born__query_conv_pixels(const born_call *c, born_query *q);
 bool born__query_conv_weight_few(const born_call *c, born_query *q);
+bool born__query_conv_weight_last(const born_call *c, born_query *q);
 bool born__query_conv_weight(const born_call *c, born_query *q);
 bool born__query_pool(const born_call *c, born_query *q);
 bool born__query_pool_back(const born_call *c, born_query *q);

@@ -412,9 +412,10 @@ static void make_conv_weight(kcase *k, born_dtype t)
     a->activation = 0;
     a->kernel_shape = case_ints(k, s, w.dim + 2);
     bool dense = k->call.in[0].stride[1 + s] == 1;
+    int layout = case_chance(k, 40) ? 1 : case_chance(k, 60) ? 0 : -1;
     k->call.in_count = 0;
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
-    add(k, case_view(k, t, 2 + s, g, dense || case_chance(k, 20) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, g, layout == 1 && case_chance(k, 60) ? 1 : dense || case_chance(k, 20) ? 0 : -1));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */

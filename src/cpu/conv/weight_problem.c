@@ -103,6 +103,25 @@ bool born__query_conv_weight(const born_call *c, born_query *q)
     return true;
 }
 
+bool born__conv_weight_apart(const born_conv_weight *v)
+{
+    int64_t segments = (v->pixels + BORN_CHAIN - 1) / BORN_CHAIN;
+    return segments >= 4 && v->sums <= (size_t)1 << 17 && (size_t)segments <= ((size_t)1 << 24) / v->sums;
+}
+
+/* The image's channels side by side, enough of them for a tile. */
+bool born__query_conv_weight_last(const born_call *c, born_query *q)
+{
+    born_conv_weight v;
+    size_t all, zeros;
+
+    if (!born__conv_weight_of(c, &v) || v.xc != 1 || v.cg < 4) return false;
+    size_t tables = born__conv_weight_apart(&v) ? ((size_t)v.pixels + BORN_CHAIN - 1) / BORN_CHAIN : 2;
+    zeros = ((size_t)v.cg + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL;
+    return born__mul_size(tables, v.sums, &all) && born__add_size(all, v.g_floats, &all) &&
+           born__add_size(all, zeros, &all) && born__mul_size(all, sizeof(float), &q->scratch_bytes);
+}
+
 /* Rows of the incoming gradient dense, and so few result channels and kernel rows that a lane for each result channel
    would leave most of them idle. */
 bool born__query_conv_weight_few(const born_call *c, born_query *q)
