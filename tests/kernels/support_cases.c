@@ -412,9 +412,10 @@ static void make_conv_weight(kcase *k, born_dtype t)
     a->activation = 0;
     a->kernel_shape = case_ints(k, s, w.dim + 2);
     bool dense = k->call.in[0].stride[1 + s] == 1;
+    int layout = case_chance(k, 40) ? 1 : case_chance(k, 60) ? 0 : -1;
     k->call.in_count = 0;
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
-    add(k, case_view(k, t, 2 + s, g, dense || case_chance(k, 20) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, g, layout == 1 && case_chance(k, 60) ? 1 : dense || case_chance(k, 20) ? 0 : -1));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
@@ -467,7 +468,8 @@ static void make_pool_back(kcase *k, born_dtype t)
     k->call.op = own;
     born_view x = k->in[0];
     k->call.in_count = 0;
-    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 60) ? 0 : -1));
+    k->results_last = x.stride[1] == 1;
+    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 40) ? 0 : k->results_last ? 1 : -1));
     if (max) {
         add(k, x);
         return;
@@ -595,18 +597,63 @@ static void make_row_norm(kcase *k, born_dtype t)
     if (!rms && case_chance(k, 70)) add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
 }
 
-static void make_batch_norm(kcase *k, born_dtype t)
+/* The sizes of an image, at times with a plane of more than one chunk or a batch of more than one chain, and one layout
+   for it and the results, mostly. */
+static int norm_image(kcase *k, int64_t *dim)
 {
     int rank = (int)case_in(k, 2, 5);
-    int64_t dim[BORN_MAX_RANK];
 
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == 1 ? 50 : 8);
-    add(k, case_view(k, t, rank, dim, -1));
+    if (case_chance(k, 10)) dim[rank - 1] = rank == 2 ? dim[1] : case_in(k, 60, 9000 / dim[1]);
+    if (case_chance(k, 5)) {
+        dim[0] = case_in(k, 1000, 2100);
+        for (int i = 1; i < rank; i++) dim[i] = case_in(k, 1, 3);
+    }
+    if (case_chance(k, 40)) k->results_last = true;
+    return rank;
+}
+
+static void make_batch_norm(kcase *k, born_dtype t)
+{
+    born_batch_norm_attrs *a = (born_batch_norm_attrs *)(void *)k->attrs;
+    int64_t dim[BORN_MAX_RANK];
+    int rank = norm_image(k, dim);
+
+    a->training_mode = case_chance(k, 70);
+    if (a->training_mode) k->results = (int)case_in(k, 1, 3);
+    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
     for (int i = 0; i < 4; i++) {
         add(k, case_view(k, t, 1, &dim[1], -1));
         float *v = (float *)(void *)k->in[i + 1].data;
         for (int64_t j = 0; i == 3 && j < dim[1]; j++) v[j * k->in[4].stride[0]] = (float)case_in(k, 0, 100) * 0.01f;
     }
+}
+
+static void make_batch_norm_grad(kcase *k, born_dtype t)
+{
+    int64_t dim[BORN_MAX_RANK];
+    int rank = norm_image(k, dim), layout = k->results_last ? 1 : 0;
+
+    k->results = (int)case_in(k, 1, 3);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    add(k, case_view(k, t, 1, &dim[1], -1));
+}
+
+/* reduce_sum over everything but the channels of an image. */
+static void make_channel_sum(kcase *k, born_dtype t)
+{
+    int64_t dim[BORN_MAX_RANK], axes[BORN_MAX_RANK];
+    int rank = norm_image(k, dim), n = 0;
+
+    ((born_reduce_attrs *)(void *)k->attrs)->drop_dims = case_chance(k, 50);
+    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
+    for (int i = rank; i-- > 0;)
+        if (i != 1) axes[n++] = case_chance(k, 50) ? i : i - rank;
+    born_view v = { .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } };
+    v.data = case_block(k, sizeof axes);
+    memcpy(v.data, axes, (size_t)n * sizeof *axes);
+    add(k, v);
 }
 
 static void make_reduce(kcase *k, born_dtype t)
@@ -615,6 +662,10 @@ static void make_reduce(kcase *k, born_dtype t)
     int rank = (int)case_in(k, 1, 4);
     int64_t dim[BORN_MAX_RANK], axes[BORN_MAX_RANK], n = 0;
 
+    if (k->call.op->id == BORN_OP_REDUCE_SUM && case_chance(k, 50)) {
+        make_channel_sum(k, t);
+        return;
+    }
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 9);
     if (case_chance(k, 40)) dim[case_in(k, 0, rank - 1)] = case_in(k, 1, case_chance(k, 30) ? 9000 : 200);
     add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
@@ -828,6 +879,7 @@ static const generator generators[] = {
     { BORN_OP_RMS_NORM_GRAD, case_norm_grad },
     { BORN_OP_CROSS_ENTROPY_LOSS, case_cross_entropy },
     { BORN_OP_CROSS_ENTROPY_GRAD, case_cross_entropy },
+    { BORN_OP_BATCH_NORM_GRAD, make_batch_norm_grad },
     { BORN_OP_QLINEAR_CONV, make_qconv },
     { BORN_OP_CONV_INTEGER, make_qconv },
     { BORN_OP_MATMUL_INTEGER, make_qmm },
@@ -875,7 +927,9 @@ static bool place_results(kcase *k, born_error *err)
     for (int i = 0; i < k->call.out_count; i++) {
         born_view *o = &k->out[i];
         int size = born__dtype_info(o->dtype)->size;
-        int64_t span = lay_out(k, o, case_chance(k, 50) ? 0 : op->props & BORN_P_ANY_LAYOUT ? -1 : 0);
+        int layout = op->props & BORN_P_ANY_LAYOUT ? -1 : 0;
+        if (case_chance(k, k->results_last ? 90 : 50)) layout = k->results_last ? 1 : 0;
+        int64_t span = lay_out(k, o, layout);
         k->out_bytes[i] = (size_t)((span + 2 * lead) * size);
         k->out_block[i] = case_block(k, k->out_bytes[i]);
         memset(k->out_block[i], 0x5a, k->out_bytes[i]);

@@ -17,6 +17,7 @@ typedef struct kcase {
     size_t out_bytes[4];            /* of the whole block around out[i], guard bytes included */
     char *out_block[4];
     int results;                    /* of a variadic row; 0: as its signature says */
+    bool results_last;              /* mostly channels-last */
     uint64_t seed;
     bool specials;                  /* NaN, infinities, signed zeros and subnormals among the values */
 } kcase;

@@ -44,7 +44,7 @@ void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst
 typedef struct born_conv_class { int64_t o[3], n[3], lo[3], hi[3], first; } born_conv_class;
 enum { BORN_CONV_CLASSES = 128 };
 typedef struct born_conv_classes { int count; born_conv_class at[BORN_CONV_CLASSES]; } born_conv_classes;
-/* false: more classes than that; then the kernels do not take the call. */
+/* false: more classes than that, or a transposed convolution with steps: then implicit GEMM does not take the call. */
 bool born__conv_classes(const born_conv *v, born_conv_classes *c);
 /* For pixels_k.c: the length of its copied rows. */
 int64_t born__conv_pixels_width(const born_conv *v);
@@ -55,5 +55,7 @@ int64_t born__conv_panels(const born_conv *v);
 /* Turns the image into v->x_floats at dst, on the pool. */
 void BORN_K(turn_f32)(const born_conv *v, float *dst, const born_exec *x);
 void BORN_K(depthwise_f32)(const born_conv *v, const born_exec *x);
+/* Implicit GEMM; x lies with channels innermost, the weight is packed, born__conv_classes takes it. */
+void BORN_K(conv_gemm_f32)(const born_conv *v, const born_exec *x);
 #endif
 #endif

@@ -19,14 +19,32 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
-/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
-static void class_from(const born_window *w, const int64_t o[3], born_conv_class *x)
+/* Taps of axis a inside the image. A transposed convolution of stride 1 meets cell o + pad - k * dilation with tap k. */
+static void taps_of(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi)
 {
+    const born_window *w = &v->win;
+
+    if (!v->transposed) {
+        born__window_taps(w, a, o, lo, hi);
+        return;
+    }
+    int64_t at = o + w->pad[a], d = w->dilation[a];
+    *hi = at < 0 ? 0 : at / d + 1;
+    if (*hi > w->kernel[a]) *hi = w->kernel[a];
+    *lo = at < w->in[a] ? 0 : (at - w->in[a]) / d + 1;
+    if (*lo > *hi) *lo = *hi;
+}
+
+/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
+static void class_from(const born_conv *v, const int64_t o[3], born_conv_class *x)
+{
+    const born_window *w = &v->win;
+
     for (int a = 0; a < 3; a++) {
         int64_t lo, hi, n = 1;
-        born__window_taps(w, a, o[a], &x->lo[a], &x->hi[a]);
+        taps_of(v, a, o[a], &x->lo[a], &x->hi[a]);
         for (; o[a] + n < w->out[a]; n++) {
-            born__window_taps(w, a, o[a] + n, &lo, &hi);
+            taps_of(v, a, o[a] + n, &lo, &hi);
             if (lo != x->lo[a] || hi != x->hi[a]) break;
         }
         x->o[a] = o[a];
@@ -40,12 +58,13 @@ bool born__conv_classes(const born_conv *v, born_conv_classes *c)
     int64_t o[3], first = 0;
 
     c->count = 0;
+    if (v->transposed && (w->stride[0] != 1 || w->stride[1] != 1 || w->stride[2] != 1)) return false;
     for (o[0] = 0; o[0] < w->out[0];) {
         born_conv_class x;
         for (o[1] = 0; o[1] < w->out[1];) {
             for (o[2] = 0; o[2] < w->out[2]; o[2] += x.n[2]) {
                 if (c->count == BORN_CONV_CLASSES) return false;
-                class_from(w, o, &x);
+                class_from(v, o, &x);
                 x.first = first;
                 first += v->batch * x.n[0] * x.n[1] * x.n[2];
                 c->at[c->count++] = x;
@@ -110,7 +129,7 @@ void born__conv_turned(born_conv *v, const float *at)
     v->xs[1] = v->xs[2] * v->win.in[2];
     v->xs[0] = v->xs[1] * v->win.in[1];
     v->xn = v->xs[0] * v->win.in[0];
-    if (!v->transposed) flatten(v);
+    flatten(v);
 }
 
 /* The attributes that both operators have. */
@@ -184,7 +203,7 @@ bool born__conv_of(const born_call *c, born_conv *v)
     if (v->end.activation && !born__activation_known(v->end.activation)) return false;
     v->turn = v->xc != 1;
     if (!count_scratch(v, c->packed != NULL)) return false;
-    if (!v->turn && !v->transposed) flatten(v);
+    if (!v->turn) flatten(v);
     return true;
 }
 
@@ -239,7 +258,8 @@ bool born__query_conv_pixels(const born_call *c, born_query *q)
     if (v.terms / v.cg > BORN_CONV_TAPS) return false;
     const born_window *win = &v.win;
     if (win->stride[2] != 1 || (v.transposed && (win->stride[0] != 1 || win->stride[1] != 1))) return false;
-    if ((v.ys[2] != 1 && win->out[2] > 1) || (v.xs[2] != 1 && win->in[2] > 1) || !pixels_better(&v)) return false;
+    bool rows = v.xs[2] == 1 || win->in[2] == 1;
+    if ((v.ys[2] != 1 && win->out[2] > 1) || (!rows && v.xc != 1) || !pixels_better(&v)) return false;
     if (v.end.has_residual && v.rs[2] != 1 && win->out[2] > 1) return false;
     int64_t sizes[5] = { v.batch, v.channels, win->in[0], win->in[1], born__conv_pixels_width(&v) };
     for (int i = 0; i < 5; i++)
