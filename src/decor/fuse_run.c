@@ -1,0 +1,181 @@
+/* Running the queue of born_fuse: graph/fusion.h says which calls make a program; each program runs below as one call,
+   a call that is left alone as itself, in the order of their last calls. See fuse_queue.h. */
+#include <string.h>
+
+#include <born/attrs.h>
+
+#include "base/error.h"
+#include "decor/fuse_queue.h"
+#include "ops/elementwise.h"
+#include "tensor/view.h"
+
+typedef struct flush {
+    born_backend *self;
+    fuse_queue *q;
+    int16_t step_of[BORN_FUSE_CALLS], call_of[BORN_FUSE_CALLS];
+    struct { int from, count; } piece[BORN_FUSE_CALLS];     /* per group: the program that comes next */
+    born_error *err;
+} flush;
+
+static born_view result_view(const fuse_call *c)
+{
+    born_view v = { .dtype = born__fused_out(c->op), .rank = c->rank };
+
+    memcpy(v.dim, c->dim, sizeof v.dim);
+    born__view_row_major(&v);
+    return v;
+}
+
+/* The result of a call that has run. */
+static born_view made_view(const fuse_queue *q, fuse_storage *g)
+{
+    born_view v = result_view(&q->call[g->call]);
+
+    v.buffer = &g->base;
+    return born__fuse_real(v);
+}
+
+static born_view operand_view(const fuse_queue *q, const fuse_operand *o)
+{
+    return o->made ? made_view(q, o->made) : born__fuse_real(q->value[o->value].view);
+}
+
+/* ---- one call of the leaf --------------------------------------------------------------------------------------- */
+
+/* Runs c below; result i is of the queue's call `of[i]`. */
+static born_status run_below(flush *f, born_call *c, const int *of, int calls)
+{
+    born_status s = born__backend_run(f->self->below, c, f->err);
+
+    for (int i = 0; i < c->out_count; i++) {
+        if (s) born__backend_release(f->self->below, c->out[i].buffer);
+        else f->q->call[of[i]].out->real = c->out[i].buffer;
+    }
+    if (!s) return BORN_OK;
+    const fuse_call *last = &f->q->call[of[c->out_count - 1]];
+    if (calls > 1) born__error_prefix(f->err, "%d queued calls up to %s (%s:%d)", calls, last->op->name,
+                                      last->at.file ? last->at.file : "?", last->at.line);
+    else
+        born__error_prefix(f->err, "queued %s (%s:%d)", last->op->name, last->at.file ? last->at.file : "?",
+                           last->at.line);
+    return s;
+}
+
+static born_status run_alone(flush *f, int k)
+{
+    const fuse_call *q = &f->q->call[k];
+    born_view in[BORN_FUSE_OPERANDS], out = result_view(q);
+    born_call c = { .op = q->op, .attrs = q->op->attrs ? q->attrs : NULL, .at = &q->at, .in_count = q->op->max_in,
+                    .out_count = 1, .in = in, .out = &out };
+
+    for (int i = 0; i < c.in_count; i++) in[i] = operand_view(f->q, &q->in[i]);
+    return run_below(f, &c, &k, 1);
+}
+
+static born_status run_program(flush *f, int32_t group, int from, int count)
+{
+    born_fusion_program p;
+    born_view in[BORN_FUSED_INPUTS], out[BORN_FUSED_RESULTS];
+    int of[BORN_FUSED_RESULTS];
+
+    born__fusion_write(&f->q->fusion, group, from, count, &p);
+    born_fused_attrs a = { .program = { p.code, (int64_t)count * BORN_FUSED_FIELDS }, .results = { p.result, p.outputs } };
+    for (int i = 0; i < p.inputs; i++)
+        in[i] = p.in[i] < 0 ? born__fuse_real(f->q->value[~p.in[i]].view)
+                            : made_view(f->q, f->q->call[f->call_of[p.in[i]]].out);
+    for (int i = 0; i < p.outputs; i++) {
+        of[i] = f->call_of[p.out[i]];
+        out[i] = result_view(&f->q->call[of[i]]);
+    }
+    born_call c = { .op = born__fusion_op(), .attrs = &a, .at = &f->q->call[of[p.outputs - 1]].at,
+                    .in_count = p.inputs, .out_count = p.outputs, .in = in, .out = out };
+    return run_below(f, &c, of, count);
+}
+
+/* ---- the whole queue ------------------------------------------------------------------------------------------- */
+
+/* Call k as a step. Results that are read as something else than a whole must be there before their readers. */
+static born_status add_step(flush *f, int k)
+{
+    const fuse_call *c = &f->q->call[k];
+    born_fusion *fusion = &f->q->fusion;
+    born_fusion_step s = { .op = c->op, .dim = c->dim, .rank = c->rank, .in_count = c->op->max_in };
+
+    for (int i = 0; i < s.in_count; i++) {
+        const fuse_operand *o = &c->in[i];
+        s.in[i] = o->made ? f->step_of[o->made->call] : ~o->value;
+        if (o->made) continue;
+        const fuse_storage *base = born__fuse_storage(&f->q->value[o->value].view);
+        if (base && !base->real) born__fusion_read(fusion, f->step_of[base->call]);
+    }
+    if (c->op->attrs) born__attrs_numbers(c->op->attrs, c->attrs, s.number);
+    s.uses = (int32_t)(c->out->readers + (c->out->base.refs ? 1 : 0));
+    f->step_of[k] = (int16_t)fusion->steps;
+    f->call_of[fusion->steps] = (int16_t)k;
+    return born__fusion_add(fusion, &s, f->err);
+}
+
+static void next_piece(flush *f, int32_t group)
+{
+    f->piece[group].from += f->piece[group].count;
+    f->piece[group].count = 0;
+    if (f->piece[group].from < f->q->fusion.group[group].count)
+        f->piece[group].count = born__fusion_cut(&f->q->fusion, group, f->piece[group].from);
+}
+
+static born_status run_steps(flush *f)
+{
+    const born_fusion *fusion = &f->q->fusion;
+
+    for (size_t i = 0; i < fusion->groups; i++) next_piece(f, (int32_t)i);
+    for (size_t s = 0; s < fusion->steps; s++) {
+        int32_t at = fusion->step[s].group;
+        int from = f->piece[at].from, count = f->piece[at].count;
+        if (fusion->group[at].step[from + count - 1] != (int32_t)s) continue;
+        BORN_TRY(count > 1 ? run_program(f, at, from, count) : run_alone(f, f->call_of[s]));
+        next_piece(f, at);
+    }
+    return BORN_OK;
+}
+
+static born_status run_all(flush *f)
+{
+    born__fusion_clear(&f->q->fusion);
+    for (int k = 0; k < f->q->calls; k++)
+        if (f->q->call[k].out) BORN_TRY(add_step(f, k));
+    born__fusion_settle(&f->q->fusion);
+    return run_steps(f);
+}
+
+/* After a run that failed on its way: operands that were made are values from now on, as their calls leave. */
+static void keep_made(fuse_queue *q)
+{
+    for (int k = 0; k < q->calls; k++) {
+        fuse_call *c = &q->call[k];
+        for (int i = 0; c->out && !c->out->real && i < c->op->max_in; i++) {
+            fuse_storage *g = c->in[i].made;
+            int32_t at = 0;
+            if (!g || !g->real) continue;
+            while (q->value[at].users) at++; /* there is room for every operand of every call */
+            born_view v = result_view(&q->call[g->call]);
+            v.buffer = &g->base;
+            born__fuse_hold_value(q, at, &v);
+            g->readers--;
+            c->in[i] = (fuse_operand){ NULL, at };
+        }
+    }
+}
+
+born_status born__fuse_flush(born_backend *self, born_error *err)
+{
+    fuse_queue *q = self->state;
+    flush f = { .self = self, .q = q, .err = err };
+
+    if (!q->calls) return BORN_OK;
+    born_status s = run_all(&f);
+    if (s) keep_made(q);
+    for (int k = 0; k < q->calls; k++)
+        if (q->call[k].out && q->call[k].out->real) q->call[k].out = NULL;
+    born__fuse_drop_dead(self, q->calls - 1);
+    return s;
+}
