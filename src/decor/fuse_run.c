@@ -13,7 +13,9 @@ typedef struct flush {
     born_backend *self;
     fuse_queue *q;
     int16_t step_of[BORN_FUSE_CALLS], call_of[BORN_FUSE_CALLS];
-    struct { int from, count; } piece[BORN_FUSE_CALLS];     /* per group: the program that comes next */
+    int16_t from[BORN_FUSE_CALLS], count[BORN_FUSE_CALLS];  /* per group: the steps of its next program */
+    int32_t written;                                        /* the group whose next program is in `program`; -1: none */
+    born_fusion_program program;
     born_error *err;
 } flush;
 
@@ -72,24 +74,24 @@ static born_status run_alone(flush *f, int k)
     return run_below(f, &c, &k, 1);
 }
 
-static born_status run_program(flush *f, int32_t group, int from, int count)
+static born_status run_program(flush *f)
 {
-    born_fusion_program p;
+    born_fusion_program *p = &f->program;
     born_view in[BORN_FUSED_INPUTS], out[BORN_FUSED_RESULTS];
     int of[BORN_FUSED_RESULTS];
+    born_fused_attrs a = { .program = { p->code, (int64_t)p->count * BORN_FUSED_FIELDS },
+                           .results = { p->result, p->outputs } };
 
-    born__fusion_write(&f->q->fusion, group, from, count, &p);
-    born_fused_attrs a = { .program = { p.code, (int64_t)count * BORN_FUSED_FIELDS }, .results = { p.result, p.outputs } };
-    for (int i = 0; i < p.inputs; i++)
-        in[i] = p.in[i] < 0 ? born__fuse_real(f->q->value[~p.in[i]].view)
-                            : made_view(f->q, f->q->call[f->call_of[p.in[i]]].out);
-    for (int i = 0; i < p.outputs; i++) {
-        of[i] = f->call_of[p.out[i]];
+    for (int i = 0; i < p->inputs; i++)
+        in[i] = p->in[i] < 0 ? born__fuse_real(f->q->value[~p->in[i]].view)
+                             : made_view(f->q, f->q->call[f->call_of[p->in[i]]].out);
+    for (int i = 0; i < p->outputs; i++) {
+        of[i] = f->call_of[p->out[i]];
         out[i] = result_view(&f->q->call[of[i]]);
     }
-    born_call c = { .op = born__fusion_op(), .attrs = &a, .at = &f->q->call[of[p.outputs - 1]].at,
-                    .in_count = p.inputs, .out_count = p.outputs, .in = in, .out = out };
-    return run_below(f, &c, of, count);
+    born_call c = { .op = born__fusion_op(), .attrs = &a, .at = &f->q->call[of[p->outputs - 1]].at,
+                    .in_count = p->inputs, .out_count = p->outputs, .in = in, .out = out };
+    return run_below(f, &c, of, p->count);
 }
 
 /* ---- the whole queue ------------------------------------------------------------------------------------------- */
@@ -115,34 +117,40 @@ static born_status add_step(flush *f, int k)
     return born__fusion_add(fusion, &s, f->err);
 }
 
-static void next_piece(flush *f, int32_t group)
+/* Finds the next program of a group, or writes it again where another one's was written since. */
+static void next_program(flush *f, int32_t group)
 {
-    f->piece[group].from += f->piece[group].count;
-    f->piece[group].count = 0;
-    if (f->piece[group].from < f->q->fusion.group[group].count)
-        f->piece[group].count = born__fusion_cut(&f->q->fusion, group, f->piece[group].from);
+    f->count[group] = (int16_t)born__fusion_next(&f->q->fusion, group, f->from[group], &f->program);
+    f->written = group;
 }
 
+/* Programs run where their last steps stand. */
 static born_status run_steps(flush *f)
 {
     const born_fusion *fusion = &f->q->fusion;
 
-    for (size_t i = 0; i < fusion->groups; i++) next_piece(f, (int32_t)i);
+    for (size_t i = 0; i < fusion->groups; i++) f->from[i] = f->count[i] = 0;
     for (size_t s = 0; s < fusion->steps; s++) {
         int32_t at = fusion->step[s].group;
-        int from = f->piece[at].from, count = f->piece[at].count;
-        if (fusion->group[at].step[from + count - 1] != (int32_t)s) continue;
-        BORN_TRY(count > 1 ? run_program(f, at, from, count) : run_alone(f, f->call_of[s]));
-        next_piece(f, at);
+        if (!f->count[at]) next_program(f, at);
+        if (fusion->group[at].step[f->from[at] + f->count[at] - 1] != (int32_t)s) continue;
+        if (f->count[at] > 1 && f->written != at) next_program(f, at);
+        BORN_TRY(f->count[at] > 1 ? run_program(f) : run_alone(f, f->call_of[s]));
+        f->from[at] = (int16_t)(f->from[at] + f->count[at]);
+        f->count[at] = 0;
     }
     return BORN_OK;
 }
 
 static born_status run_all(flush *f)
 {
+    const fuse_queue *q = f->q;
+
+    if (q->calls == 1) return run_alone(f, 0);
     born__fusion_clear(&f->q->fusion);
-    for (int k = 0; k < f->q->calls; k++)
-        if (f->q->call[k].out) BORN_TRY(add_step(f, k));
+    f->written = -1;
+    for (int k = 0; k < q->calls; k++)
+        if (q->call[k].out) BORN_TRY(add_step(f, k));
     born__fusion_settle(&f->q->fusion);
     return run_steps(f);
 }
@@ -169,9 +177,12 @@ static void keep_made(fuse_queue *q)
 born_status born__fuse_flush(born_backend *self, born_error *err)
 {
     fuse_queue *q = self->state;
-    flush f = { .self = self, .q = q, .err = err };
+    flush f; /* large, and each part is set where it begins to matter */
 
     if (!q->calls) return BORN_OK;
+    f.self = self;
+    f.q = q;
+    f.err = err;
     born_status s = run_all(&f);
     if (s) keep_made(q);
     for (int k = 0; k < q->calls; k++)

@@ -86,26 +86,50 @@ static bool join(born_fusion *f, int32_t a, int32_t b)
     return true;
 }
 
+/* The new step k at the end of group a, where that is a program still: join without a group of its own before. */
+static bool append(born_fusion *f, int32_t a, int32_t k)
+{
+    born_fusion_group *x = &f->group[a];
+    born_fusion_step *s = &f->step[k];
+    int inputs = x->inputs;
+
+    if (!x->open || x->count == BORN_FUSED_STEPS || !same_dims(&f->step[x->step[0]], s)) return false;
+    for (int i = 0; i < s->in_count; i++)
+        if (!made_by(f, s->in[i], a, a) && !add_input(x->in, &inputs, s->in[i])) return false;
+    x->inputs = inputs;
+    x->step[x->count++] = k;
+    s->group = a;
+    return true;
+}
+
+static void begin_group(born_fusion *f, int32_t k)
+{
+    born_fusion_step *s = &f->step[k];
+    born_fusion_group *x = &f->group[f->groups];
+
+    s->group = (int32_t)f->groups++;
+    x->step[0] = k;
+    x->count = 1;
+    x->open = true;
+    x->inputs = 0;
+    for (int i = 0; i < s->in_count; i++) add_input(x->in, &x->inputs, s->in[i]);
+}
+
 born_status born__fusion_add(born_fusion *f, const born_fusion_step *s, born_error *err)
 {
-    int32_t k = (int32_t)f->steps, at = (int32_t)f->groups;
+    int32_t k = (int32_t)f->steps, at = -1;
 
-    BORN_FAIL_IF(!born__fusion_reserve(f, (f->steps > f->groups ? f->steps : f->groups) + 1), err, BORN_NOMEM,
-                 "fusing: out of memory");
+    if (f->steps == f->step_cap || f->groups == f->group_cap)
+        BORN_FAIL_IF(!born__fusion_reserve(f, f->steps + 1), err, BORN_NOMEM, "fusing: out of memory");
     f->step[f->steps++] = *s;
-    f->step[k].group = at;
-    born_fusion_group *g = &f->group[f->groups++];
-    g->step[0] = k;
-    g->count = 1;
-    g->open = true;
-    g->inputs = 0;
-    for (int i = 0; i < s->in_count; i++) add_input(g->in, &g->inputs, s->in[i]);
     for (int i = 0; i < s->in_count; i++) {
         int32_t from = s->in[i] < 0 ? at : f->step[s->in[i]].group;
-        if (from != at && join(f, from, at)) at = from;
+        if (from == at) continue;
+        if (at >= 0 ? join(f, from, at) : append(f, from, k)) at = from;
     }
+    if (at < 0) begin_group(f, k);
     for (int i = 0; i < s->in_count; i++)
-        if (s->in[i] >= 0 && f->step[s->in[i]].group != at) born__fusion_read(f, s->in[i]);
+        if (s->in[i] >= 0 && f->step[s->in[i]].group != f->step[k].group) born__fusion_read(f, s->in[i]);
     return BORN_OK;
 }
 
@@ -132,12 +156,15 @@ void born__fusion_settle(born_fusion *f)
     }
 }
 
-/* Steps [from, from + count) of a group. */
+/* Steps [from, from + count) of a group, and where each of their operands comes from. */
 typedef struct piece {
     const born_fusion *f;
     const born_fusion_group *g;
-    int32_t group;
     int from, count;
+    int8_t source[BORN_FUSED_STEPS][3];     /* a step of the piece; else ~ its number in `in` */
+    int8_t inputs[BORN_FUSED_STEPS + 1];    /* operands that the first so many steps have */
+    bool fits[BORN_FUSED_STEPS + 1];        /* whether the first so many steps have few enough results */
+    int32_t in[BORN_FUSED_INPUTS];
 } piece;
 
 static const born_fusion_step *step_at(const piece *p, int k) { return &p->f->step[p->g->step[p->from + k]]; }
@@ -145,130 +172,113 @@ static const born_fusion_step *step_at(const piece *p, int k) { return &p->f->st
 /* The piece's step that makes v, among its first n; -1: none. */
 static int made_at(const piece *p, int32_t v, int n)
 {
-    if (v < 0 || p->f->step[v].group != p->group) return -1;
+    if (v < 0) return -1;
     int m = p->f->step[v].place - p->from;
-    return m >= 0 && m < n ? m : -1;
+    return m >= 0 && m < n && p->g->step[p->from + m] == v ? m : -1;
 }
 
-/* fits[n]: the first n steps of the piece have few enough results; returns the most steps it looked at. A result that
-   is read by later steps alone is none once they are in, so more steps may have fewer results. */
-static int find_fits(const piece *p, bool *fits)
+static int number_of(piece *p, int *inputs, int32_t v)
 {
-    int inside[BORN_FUSED_STEPS] = { 0 }, inputs = 0, results = 0;
-    int32_t in[BORN_FUSED_INPUTS];
+    int i = 0;
+
+    while (i < *inputs && p->in[i] != v) i++;
+    if (i == BORN_FUSED_INPUTS) return -1;
+    if (i == *inputs) p->in[(*inputs)++] = v;
+    return i;
+}
+
+/* Fills the tables of the piece; returns the most steps it looked at. A result that is read by later steps alone is
+   none once they are in, so more steps may have fewer results. */
+static int look_ahead(piece *p)
+{
+    int inside[BORN_FUSED_STEPS], inputs = 0, results = 0;
 
     for (int n = 0; n < p->count; n++) {
         const born_fusion_step *s = step_at(p, n);
+        inside[n] = 0;
         for (int i = 0; i < s->in_count; i++) {
-            int m = made_at(p, s->in[i], n);
-            if (m < 0 && !add_input(in, &inputs, s->in[i])) return n;
+            int m = made_at(p, s->in[i], n), number = m >= 0 ? 0 : number_of(p, &inputs, s->in[i]);
+            if (number < 0) return n;
             if (m >= 0 && ++inside[m] == step_at(p, m)->uses) results--;
+            p->source[n][i] = (int8_t)(m >= 0 ? m : ~number);
         }
-        fits[n + 1] = ++results <= BORN_FUSED_RESULTS;
+        p->inputs[n + 1] = (int8_t)inputs;
+        p->fits[n + 1] = ++results <= BORN_FUSED_RESULTS;
         if (results > 4 * BORN_FUSED_RESULTS) return n + 1;
     }
     return p->count;
 }
 
-/* Per step of a piece: the last one that reads its result, BORN_FUSED_STEPS where it is a result of the whole. */
-typedef struct lives { int last[BORN_FUSED_STEPS], inside[BORN_FUSED_STEPS]; } lives;
-
-static void find_lives(const piece *p, lives *l)
+/* last[k]: the last step of the piece that reads the result of step k, BORN_FUSED_STEPS where others read it too. */
+static void find_last(const piece *p, int *last)
 {
+    int inside[BORN_FUSED_STEPS];
+
     for (int k = 0; k < p->count; k++) {
-        const born_fusion_step *s = step_at(p, k);
-        l->last[k] = k;
-        l->inside[k] = 0;
-        for (int i = 0; i < s->in_count; i++) {
-            int m = made_at(p, s->in[i], k);
+        last[k] = k;
+        inside[k] = 0;
+        for (int i = 0; i < step_at(p, k)->in_count; i++) {
+            int m = p->source[k][i];
             if (m < 0) continue;
-            l->last[m] = k;
-            l->inside[m]++;
+            last[m] = k;
+            inside[m]++;
         }
     }
     for (int k = 0; k < p->count; k++)
-        if (l->inside[k] != step_at(p, k)->uses) l->last[k] = BORN_FUSED_STEPS;
+        if (inside[k] != step_at(p, k)->uses) last[k] = BORN_FUSED_STEPS;
 }
 
-/* The register of each step; the step that found none, or count. */
-static int take_registers(const piece *p, const lives *l, int *reg)
+/* Writes the piece as a program; returns its steps, or the number of the one that found no register. */
+static int write_program(const piece *p, const int *last, born_fusion_program *to)
 {
+    int reg[BORN_FUSED_STEPS], inputs = p->inputs[p->count];
     uint32_t busy = 0;
 
+    to->inputs = inputs;
+    to->outputs = 0;
     for (int k = 0; k < p->count; k++) {
         const born_fusion_step *s = step_at(p, k);
+        int64_t *code = to->code + k * BORN_FUSED_FIELDS;
         int r = __builtin_ctz(~busy); /* before its operands' are free: a step does not write what it reads */
         if (r >= BORN_FUSED_REGISTERS) return k;
         reg[k] = r;
         busy |= 1u << r;
+        code[0] = s->op->id;
+        code[1] = r;
+        code[3] = code[4] = -1;
         for (int i = 0; i < s->in_count; i++) {
-            int m = made_at(p, s->in[i], k);
-            if (m >= 0 && l->last[m] == k) busy &= ~(1u << reg[m]);
+            int m = p->source[k][i];
+            code[2 + i] = m < 0 ? ~m : inputs + reg[m];
+            if (m >= 0 && last[m] == k) busy &= ~(1u << reg[m]);
         }
+        memcpy(code + 5, s->number, sizeof s->number);
+        if (last[k] < BORN_FUSED_STEPS) continue;
+        to->out[to->outputs] = p->g->step[p->from + k];
+        to->result[to->outputs++] = r;
     }
+    memcpy(to->in, p->in, (size_t)inputs * sizeof *to->in);
     return p->count;
 }
 
-int born__fusion_cut(const born_fusion *f, int32_t group, int from)
+int born__fusion_next(const born_fusion *f, int32_t group, int from, born_fusion_program *to)
 {
-    const born_fusion_group *g = &f->group[group];
-    piece p = { f, g, group, from, g->count - from };
-    bool fits[BORN_FUSED_STEPS + 1] = { false };
-    int reg[BORN_FUSED_STEPS];
-    lives l;
+    int last[BORN_FUSED_STEPS];
+    piece p; /* its tables are filled as far as they are read */
 
-    p.count = find_fits(&p, fits);
+    p.f = f;
+    p.g = &f->group[group];
+    p.from = from;
+    p.count = p.g->count - from;
+    p.fits[1] = true;
+    p.count = look_ahead(&p);
     while (p.count > 1) {
-        while (p.count > 1 && !fits[p.count]) p.count--;
-        find_lives(&p, &l);
-        int most = take_registers(&p, &l, reg);
+        while (!p.fits[p.count]) p.count--;
+        if (p.count < 2) break;
+        find_last(&p, last);
+        int most = write_program(&p, last, to);
         if (most == p.count) break;
         p.count = most;
     }
-    return p.count < 1 ? 1 : p.count;
-}
-
-static int input_number(born_fusion_program *to, int32_t v)
-{
-    int i = 0;
-    while (i < to->inputs && to->in[i] != v) i++;
-    return i;
-}
-
-/* Step k; reg[m] is the register of step m. */
-static void write_step(const piece *p, int k, const int *reg, born_fusion_program *to)
-{
-    const born_fusion_step *s = step_at(p, k);
-    int64_t *code = to->code + k * BORN_FUSED_FIELDS;
-
-    code[0] = s->op->id;
-    code[1] = reg[k];
-    for (int i = 0; i < 3; i++) {
-        int m = i < s->in_count ? made_at(p, s->in[i], k) : -1;
-        code[2 + i] = i >= s->in_count ? -1 : m >= 0 ? to->inputs + reg[m] : input_number(to, s->in[i]);
-    }
-    memcpy(code + 5, s->number, sizeof s->number);
-}
-
-void born__fusion_write(const born_fusion *f, int32_t group, int from, int count, born_fusion_program *to)
-{
-    piece p = { f, &f->group[group], group, from, count };
-    int reg[BORN_FUSED_STEPS];
-    lives l;
-
-    to->count = count;
-    to->inputs = to->outputs = 0;
-    find_lives(&p, &l);
-    take_registers(&p, &l, reg);
-    for (int k = 0; k < count; k++) {
-        const born_fusion_step *s = step_at(&p, k);
-        for (int i = 0; i < s->in_count; i++)
-            if (made_at(&p, s->in[i], k) < 0) add_input(to->in, &to->inputs, s->in[i]);
-    }
-    for (int k = 0; k < count; k++) {
-        write_step(&p, k, reg, to);
-        if (l.last[k] < BORN_FUSED_STEPS) continue;
-        to->out[to->outputs] = p.g->step[from + k];
-        to->result[to->outputs++] = reg[k];
-    }
+    to->count = p.count;
+    return p.count;
 }

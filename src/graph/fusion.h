@@ -51,10 +51,9 @@ void born__fusion_read(born_fusion *f, int32_t step);
 void born__fusion_barrier(born_fusion *f);
 /* All steps are there and know their uses; those without any leave their groups. */
 void born__fusion_settle(born_fusion *f);
-/* How many steps of a group, from number `from` on, make the next program; 1: that step alone. */
-int born__fusion_cut(const born_fusion *f, int32_t group, int from);
-/* The program of a cut of two steps or more. */
-void born__fusion_write(const born_fusion *f, int32_t group, int from, int count, born_fusion_program *p);
+/* The next program of a group, from its step number `from` on, and how many steps it takes; 1: that step alone, no
+   program. */
+int born__fusion_next(const born_fusion *f, int32_t group, int from, born_fusion_program *p);
 /* The row that runs programs. */
 const born_op *born__fusion_op(void);
 #endif

@@ -115,10 +115,8 @@ static born_status finish(fuser *f, int32_t at)
     born_fusion_program p;
 
     for (int from = 0, n; from < x->count; from += n) {
-        n = born__fusion_cut(&f->f, at, from);
-        if (n < 2) continue;
-        born__fusion_write(&f->f, at, from, n, &p);
-        BORN_TRY(put_program(f, x, from, &p));
+        n = born__fusion_next(&f->f, at, from, &p);
+        if (n > 1) BORN_TRY(put_program(f, x, from, &p));
     }
     return BORN_OK;
 }
