@@ -46,7 +46,7 @@ static bool must_flush(const born_call *c, bool *ours)
 static born_buffer *lend(born_view *v)
 {
     born_buffer *own = v->buffer;
-    *v = born__fuse_real(*v);
+    born__fuse_lend(v);
     return own;
 }
 
@@ -104,16 +104,17 @@ static born_status fuse_write(born_backend *self, const born_view *dst, const vo
 static born_status fuse_read(born_backend *self, const born_view *src, void *dst, size_t bytes, born_error *err)
 {
     if (waits(src)) BORN_TRY(born__fuse_flush(self, err));
-    born_view v = born__fuse_real(*src);
+    born_view v = *src;
+    born__fuse_lend(&v);
     return born__backend_read(self->below, &v, dst, bytes, err);
 }
 
 static born_status fuse_copy(born_backend *self, const born_view *src, const born_view *dst, born_error *err)
 {
-    born_view to = *dst;
+    born_view to = *dst, from = *src;
     BORN_TRY(born__fuse_flush(self, err));
-    born_view from = born__fuse_real(*src);
     born_buffer *own = lend(&to);
+    born__fuse_lend(&from);
     born_status s = born__backend_copy(self->below, &from, &to, err);
     take_back(&to, own);
     return s;

@@ -92,10 +92,12 @@ static bool same_view(const born_view *a, const born_view *b)
 /* Whether v is the whole result of a queued call, as it will lie in its storage. */
 static bool is_whole(const fuse_queue *q, const fuse_storage *g, const born_view *v)
 {
-    const fuse_call *c = &q->call[g->call];
+    const born_view *all = &q->call[g->call].view;
 
-    return v->offset == 0 && v->rank == c->rank && v->dtype == born__fused_out(c->op) &&
-           !memcmp(v->dim, c->dim, (size_t)c->rank * sizeof *c->dim) && born__view_contiguous(v);
+    if (v->offset || v->rank != all->rank || v->dtype != all->dtype) return false;
+    for (int d = 0; d < v->rank; d++)
+        if (v->dim[d] != all->dim[d] || v->stride[d] != all->stride[d]) return false;
+    return true;
 }
 
 void born__fuse_hold_value(fuse_queue *q, int32_t at, const born_view *v)
@@ -157,8 +159,8 @@ born_status born__fuse_add(born_backend *self, born_call *c, born_error *err)
     to->op = c->op;
     to->out = g;
     to->holds = true;
-    to->rank = c->out[0].rank;
-    memcpy(to->dim, c->out[0].dim, sizeof to->dim);
+    to->view = c->out[0];
+    to->view.offset = 0;
     if (c->attrs) memcpy(to->attrs, c->attrs, c->op->attrs->bytes);
     to->at = c->at ? *c->at : (born_site){ 0 };
     g->call = q->calls++;

@@ -35,8 +35,7 @@ typedef struct fuse_call {
     fuse_storage *out;          /* NULL: made, or nobody wants it */
     fuse_operand in[BORN_FUSE_OPERANDS];
     bool holds;                 /* its operands */
-    int rank;
-    int64_t dim[BORN_MAX_RANK];
+    born_view view;             /* of the result, without storage */
     _Alignas(8) char attrs[BORN_FUSE_ATTR_BYTES];
     born_site at;
 } fuse_call;
@@ -60,14 +59,13 @@ static inline fuse_storage *born__fuse_storage(const born_view *v)
 {
     return v->buffer && v->buffer->keeper ? (fuse_storage *)v->buffer : NULL;
 }
-/* v in the leaf's storage, which must be there. */
-static inline born_view born__fuse_real(born_view v)
+/* Puts v into the leaf's storage, which must be there. */
+static inline void born__fuse_lend(born_view *v)
 {
-    const fuse_storage *g = born__fuse_storage(&v);
-    if (!g) return v;
-    v.buffer = g->real;
-    v.data = g->real->data ? g->real->data + v.offset : NULL;
-    return v;
+    const fuse_storage *g = born__fuse_storage(v);
+    if (!g) return;
+    v->buffer = g->real;
+    v->data = g->real->data ? g->real->data + v->offset : NULL;
 }
 /* Whether the queue can hold an eager call. */
 bool born__fuse_takes(const born_call *c);

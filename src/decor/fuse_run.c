@@ -19,27 +19,22 @@ typedef struct flush {
     born_error *err;
 } flush;
 
-static born_view result_view(const fuse_call *c)
-{
-    born_view v = { .dtype = born__fused_out(c->op), .rank = c->rank };
-
-    memcpy(v.dim, c->dim, sizeof v.dim);
-    born__view_row_major(&v);
-    return v;
-}
-
 /* The result of a call that has run. */
-static born_view made_view(const fuse_queue *q, fuse_storage *g)
+static void made_view(const fuse_call *c, const fuse_storage *g, born_view *to)
 {
-    born_view v = result_view(&q->call[g->call]);
-
-    v.buffer = &g->base;
-    return born__fuse_real(v);
+    *to = c->view;
+    to->buffer = g->real;
+    to->data = g->real->data;
 }
 
-static born_view operand_view(const fuse_queue *q, const fuse_operand *o)
+static void operand_view(const fuse_queue *q, const fuse_operand *o, born_view *to)
 {
-    return o->made ? made_view(q, o->made) : born__fuse_real(q->value[o->value].view);
+    if (o->made) {
+        made_view(&q->call[o->made->call], o->made, to);
+        return;
+    }
+    *to = q->value[o->value].view;
+    born__fuse_lend(to);
 }
 
 /* ---- one call of the leaf --------------------------------------------------------------------------------------- */
@@ -65,12 +60,12 @@ static born_status run_below(flush *f, born_call *c, const int *of, int calls)
 
 static born_status run_alone(flush *f, int k)
 {
-    const fuse_call *q = &f->q->call[k];
-    born_view in[BORN_FUSE_OPERANDS], out = result_view(q);
+    fuse_call *q = &f->q->call[k];
+    born_view in[BORN_FUSE_OPERANDS], out = q->view;
     born_call c = { .op = q->op, .attrs = q->op->attrs ? q->attrs : NULL, .at = &q->at, .in_count = q->op->max_in,
                     .out_count = 1, .in = in, .out = &out };
 
-    for (int i = 0; i < c.in_count; i++) in[i] = operand_view(f->q, &q->in[i]);
+    for (int i = 0; i < c.in_count; i++) operand_view(f->q, &q->in[i], &in[i]);
     return run_below(f, &c, &k, 1);
 }
 
@@ -82,12 +77,13 @@ static born_status run_program(flush *f)
     born_fused_attrs a = { .program = { p->code, (int64_t)p->count * BORN_FUSED_FIELDS },
                            .results = { p->result, p->outputs } };
 
-    for (int i = 0; i < p->inputs; i++)
-        in[i] = p->in[i] < 0 ? born__fuse_real(f->q->value[~p->in[i]].view)
-                             : made_view(f->q, f->q->call[f->call_of[p->in[i]]].out);
+    for (int i = 0; i < p->inputs; i++) {
+        const fuse_call *by = p->in[i] < 0 ? NULL : &f->q->call[f->call_of[p->in[i]]];
+        operand_view(f->q, &(fuse_operand){ by ? by->out : NULL, ~p->in[i] }, &in[i]);
+    }
     for (int i = 0; i < p->outputs; i++) {
         of[i] = f->call_of[p->out[i]];
-        out[i] = result_view(&f->q->call[of[i]]);
+        out[i] = f->q->call[of[i]].view;
     }
     born_call c = { .op = born__fusion_op(), .attrs = &a, .at = &f->q->call[of[p->outputs - 1]].at,
                     .in_count = p->inputs, .out_count = p->outputs, .in = in, .out = out };
@@ -101,7 +97,7 @@ static born_status add_step(flush *f, int k)
 {
     const fuse_call *c = &f->q->call[k];
     born_fusion *fusion = &f->q->fusion;
-    born_fusion_step s = { .op = c->op, .dim = c->dim, .rank = c->rank, .in_count = c->op->max_in };
+    born_fusion_step s = { .op = c->op, .dim = c->view.dim, .rank = c->view.rank, .in_count = c->op->max_in };
 
     for (int i = 0; i < s.in_count; i++) {
         const fuse_operand *o = &c->in[i];
@@ -165,7 +161,7 @@ static void keep_made(fuse_queue *q)
             int32_t at = 0;
             if (!g || !g->real) continue;
             while (q->value[at].users) at++; /* there is room for every operand of every call */
-            born_view v = result_view(&q->call[g->call]);
+            born_view v = q->call[g->call].view;
             v.buffer = &g->base;
             born__fuse_hold_value(q, at, &v);
             g->readers--;
