@@ -16,7 +16,8 @@ static void end_if_unread(born_backend *self, fuse_storage *g)
     if (g->base.refs || g->readers) return;
     if (g->real) born__backend_release(self->below, g->real);
     else q->call[g->call].out = NULL;
-    born__block_give(&q->blocks, g, sizeof *g);
+    g->next = q->free;
+    q->free = g;
 }
 
 static void drop_operand(born_backend *self, const fuse_operand *o)
@@ -147,12 +148,22 @@ static bool is_full(fuse_queue *q)
     return q->bytes > BORN_FUSE_HELD_BYTES && count_held(q) > BORN_FUSE_HELD_BYTES;
 }
 
+static fuse_storage *new_storage(fuse_queue *q)
+{
+    fuse_storage *g = q->free;
+
+    if (!g) return born__block_take(&q->blocks, sizeof *g);
+    q->free = g->next;
+    memset(g, 0, sizeof *g);
+    return g;
+}
+
 born_status born__fuse_add(born_backend *self, born_call *c, born_error *err)
 {
     fuse_queue *q = self->state;
 
     if (is_full(q)) BORN_TRY(born__fuse_flush(self, err));
-    fuse_storage *g = born__block_take(&q->blocks, sizeof *g);
+    fuse_storage *g = new_storage(q);
     BORN_FAIL_IF(!g, err, BORN_NOMEM, "%s: no memory to queue the call", c->op->name);
     fuse_call *to = &q->call[q->calls];
     for (int i = 0; i < c->in_count; i++) to->in[i] = hold_operand(q, &c->in[i]);

@@ -20,6 +20,7 @@ enum {
 typedef struct fuse_storage {
     born_buffer base;           /* refs: tensors; data NULL */
     born_buffer *real;          /* the leaf's; NULL: a queued call will make it */
+    struct fuse_storage *next;  /* while free */
     uint32_t readers;           /* operands of queued calls */
     int32_t call;               /* which, while real is NULL */
 } fuse_storage;
@@ -52,7 +53,8 @@ typedef struct fuse_queue {
     int calls, values;
     size_t bytes;               /* no less than what values alone keep from being freed */
     born_fusion fusion;
-    born_blocks blocks;
+    fuse_storage *free;
+    born_blocks blocks;         /* where storages come from */
 } fuse_queue;
 
 static inline fuse_storage *born__fuse_storage(const born_view *v)

@@ -93,24 +93,29 @@ static born_status run_program(flush *f)
 /* ---- the whole queue ------------------------------------------------------------------------------------------- */
 
 /* Call k as a step. Results that are read as something else than a whole must be there before their readers. */
-static born_status add_step(flush *f, int k)
+static void add_step(flush *f, int k)
 {
     const fuse_call *c = &f->q->call[k];
     born_fusion *fusion = &f->q->fusion;
-    born_fusion_step s = { .op = c->op, .dim = c->view.dim, .rank = c->view.rank, .in_count = c->op->max_in };
+    born_fusion_step *s = born__fusion_new(fusion);     /* there is room for all */
 
-    for (int i = 0; i < s.in_count; i++) {
+    s->op = c->op;
+    s->dim = c->view.dim;
+    s->rank = c->view.rank;
+    s->in_count = c->op->max_in;
+    s->number[0] = s->number[1] = 0;
+    for (int i = 0; i < s->in_count; i++) {
         const fuse_operand *o = &c->in[i];
-        s.in[i] = o->made ? f->step_of[o->made->call] : ~o->value;
+        s->in[i] = o->made ? f->step_of[o->made->call] : ~o->value;
         if (o->made) continue;
         const fuse_storage *base = born__fuse_storage(&f->q->value[o->value].view);
         if (base && !base->real) born__fusion_read(fusion, f->step_of[base->call]);
     }
-    if (c->op->attrs) born__attrs_numbers(c->op->attrs, c->attrs, s.number);
-    s.uses = (int32_t)(c->out->readers + (c->out->base.refs ? 1 : 0));
+    if (c->op->attrs) born__attrs_numbers(c->op->attrs, c->attrs, s->number);
+    s->uses = (int32_t)(c->out->readers + (c->out->base.refs ? 1 : 0));
     f->step_of[k] = (int16_t)fusion->steps;
     f->call_of[fusion->steps] = (int16_t)k;
-    return born__fusion_add(fusion, &s, f->err);
+    born__fusion_add(fusion);
 }
 
 /* Finds the next program of a group, or writes it again where another one's was written since. */
@@ -146,8 +151,7 @@ static born_status run_all(flush *f)
     born__fusion_clear(&f->q->fusion);
     f->written = -1;
     for (int k = 0; k < q->calls; k++)
-        if (q->call[k].out) BORN_TRY(add_step(f, k));
-    born__fusion_settle(&f->q->fusion);
+        if (q->call[k].out) add_step(f, k);
     return run_steps(f);
 }
 

@@ -27,7 +27,10 @@ void born__fusion_free(born_fusion *f)
 
 static bool same_dims(const born_fusion_step *a, const born_fusion_step *b)
 {
-    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
+    if (a->rank != b->rank) return false;
+    for (int d = 0; d < a->rank; d++)
+        if (a->dim[d] != b->dim[d]) return false;
+    return true;
 }
 
 /* Adds v to a list without doubles; false: it is full. */
@@ -66,7 +69,11 @@ static void merge_steps(born_fusion *f, int32_t a, int32_t b)
 
     for (int k = 0; k < y->count; k++) f->step[y->step[k]].group = a;
     x->count = to;
-    while (j > 0) x->step[--to] = i > 0 && x->step[i - 1] > y->step[j - 1] ? x->step[--i] : y->step[--j];
+    while (j > 0) {
+        int32_t s = i > 0 && x->step[i - 1] > y->step[j - 1] ? x->step[--i] : y->step[--j];
+        x->step[--to] = s;
+        f->step[s].place = to;
+    }
     y->count = 0;
     y->open = false;
 }
@@ -97,8 +104,9 @@ static bool append(born_fusion *f, int32_t a, int32_t k)
     for (int i = 0; i < s->in_count; i++)
         if (!made_by(f, s->in[i], a, a) && !add_input(x->in, &inputs, s->in[i])) return false;
     x->inputs = inputs;
-    x->step[x->count++] = k;
     s->group = a;
+    s->place = x->count;
+    x->step[x->count++] = k;
     return true;
 }
 
@@ -108,6 +116,7 @@ static void begin_group(born_fusion *f, int32_t k)
     born_fusion_group *x = &f->group[f->groups];
 
     s->group = (int32_t)f->groups++;
+    s->place = 0;
     x->step[0] = k;
     x->count = 1;
     x->open = true;
@@ -115,13 +124,18 @@ static void begin_group(born_fusion *f, int32_t k)
     for (int i = 0; i < s->in_count; i++) add_input(x->in, &x->inputs, s->in[i]);
 }
 
-born_status born__fusion_add(born_fusion *f, const born_fusion_step *s, born_error *err)
+born_fusion_step *born__fusion_new(born_fusion *f)
 {
-    int32_t k = (int32_t)f->steps, at = -1;
+    bool full = f->steps == f->step_cap || f->groups == f->group_cap;
 
-    if (f->steps == f->step_cap || f->groups == f->group_cap)
-        BORN_FAIL_IF(!born__fusion_reserve(f, f->steps + 1), err, BORN_NOMEM, "fusing: out of memory");
-    f->step[f->steps++] = *s;
+    return full && !born__fusion_reserve(f, f->steps + 1) ? NULL : &f->step[f->steps];
+}
+
+void born__fusion_add(born_fusion *f)
+{
+    int32_t k = (int32_t)f->steps++, at = -1;
+    const born_fusion_step *s = &f->step[k];
+
     for (int i = 0; i < s->in_count; i++) {
         int32_t from = s->in[i] < 0 ? at : f->step[s->in[i]].group;
         if (from == at) continue;
@@ -129,8 +143,7 @@ born_status born__fusion_add(born_fusion *f, const born_fusion_step *s, born_err
     }
     if (at < 0) begin_group(f, k);
     for (int i = 0; i < s->in_count; i++)
-        if (s->in[i] >= 0 && f->step[s->in[i]].group != f->step[k].group) born__fusion_read(f, s->in[i]);
-    return BORN_OK;
+        if (s->in[i] >= 0 && f->step[s->in[i]].group != s->group) born__fusion_read(f, s->in[i]);
 }
 
 void born__fusion_read(born_fusion *f, int32_t step) { f->group[f->step[step].group].open = false; }
@@ -142,7 +155,7 @@ void born__fusion_barrier(born_fusion *f)
 
 /* ---- cutting groups -------------------------------------------------------------------------------------------- */
 
-void born__fusion_settle(born_fusion *f)
+void born__fusion_drop_unused(born_fusion *f)
 {
     for (size_t i = 0; i < f->groups; i++) {
         born_fusion_group *g = &f->group[i];

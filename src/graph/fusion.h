@@ -14,7 +14,7 @@ typedef struct born_fusion_step {
     const int64_t *dim;             /* of the result; borrowed */
     int rank, in_count;
     int32_t in[3];                  /* the step that makes the operand; else ~ the caller's number of the value */
-    int32_t group, place;           /* its number among the group's steps */
+    int32_t group, place;           /* and its number among the group's steps */
     int32_t uses;                   /* how often steps read the result, and 1 or more besides where others do */
     double number[2];               /* attributes */
 } born_fusion_step;
@@ -43,14 +43,16 @@ typedef struct born_fusion_program {
 bool born__fusion_reserve(born_fusion *f, size_t steps);
 void born__fusion_free(born_fusion *f);
 static inline void born__fusion_clear(born_fusion *f) { f->steps = f->groups = 0; }
-/* Adds a step (group, place and uses are set here or later); its number is f->steps before. */
-born_status born__fusion_add(born_fusion *f, const born_fusion_step *s, born_error *err);
+/* The next step, number f->steps, to be filled (all but group and place; uses may come later) and then added; NULL: out
+   of memory. */
+born_fusion_step *born__fusion_new(born_fusion *f);
+void born__fusion_add(born_fusion *f);
 /* The result of a step is read by what is no step, or other than as a whole. */
 void born__fusion_read(born_fusion *f, int32_t step);
 /* What comes next may overwrite what groups read. */
 void born__fusion_barrier(born_fusion *f);
-/* All steps are there and know their uses; those without any leave their groups. */
-void born__fusion_settle(born_fusion *f);
+/* All steps are there and know their uses; those without any leave their groups. Needed where there are such steps. */
+void born__fusion_drop_unused(born_fusion *f);
 /* The next program of a group, from its step number `from` on, and how many steps it takes; 1: that step alone, no
    program. */
 int born__fusion_next(const born_fusion *f, int32_t group, int from, born_fusion_program *p);

@@ -50,17 +50,20 @@ static born_status add_step(fuser *f, int32_t k)
 {
     const born_gnode *n = &f->e->g->node[k];
     const born_value *y = &f->e->g->value[n->out[0]];
-    born_fusion_step s = { .op = n->op, .dim = y->dim, .rank = y->rank, .in_count = n->in_count };
+    born_fusion_step *s = born__fusion_new(&f->f);
 
+    BORN_FAIL_IF(!s, f->e->err, BORN_NOMEM, "graph: out of memory");
+    *s = (born_fusion_step){ .op = n->op, .dim = y->dim, .rank = y->rank, .in_count = n->in_count };
     for (int i = 0; i < n->in_count; i++) {
         int32_t m = maker(f, n->in[i]);
-        s.in[i] = m == NO_STEP ? ~n->in[i] : m;
+        s->in[i] = m == NO_STEP ? ~n->in[i] : m;
     }
-    if (n->op->attrs) born__attrs_numbers(n->op->attrs, n->attrs, s.number);
+    if (n->op->attrs) born__attrs_numbers(n->op->attrs, n->attrs, s->number);
     f->step_of[k] = (int32_t)f->f.steps;
     f->node_of[f->f.steps] = k;
     f->value_of[f->f.steps] = n->out[0];
-    return born__fusion_add(&f->f, &s, f->e->err);
+    born__fusion_add(&f->f);
+    return BORN_OK;
 }
 
 static born_status add_node(fuser *f, int32_t k)
@@ -134,7 +137,7 @@ born_status pass_fuse_elementwise(born_edit *e)
     for (size_t k = 0; k < count; k++) f.step_of[k] = NO_STEP;
     for (size_t k = 0; k < count && s == BORN_OK; k++) s = add_node(&f, (int32_t)k);
     for (size_t k = 0; k < f.f.steps; k++) f.f.step[k].uses = e->uses[f.value_of[k]];
-    born__fusion_settle(&f.f);
+    born__fusion_drop_unused(&f.f);
     for (size_t i = 0; i < f.f.groups && s == BORN_OK; i++) s = finish(&f, (int32_t)i);
     born__fusion_free(&f.f);
     born__free(f.step_of);
