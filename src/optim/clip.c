@@ -231,6 +231,7 @@ static born_status change(born_ema *e, bool swap)
 
 born_status born__ema_apply(born_ema *e) { return change(e, false); }
 void born__ema_count(born_ema *e) { e->updates++; }
+void born__ema_set_updates(born_ema *e, int64_t updates) { e->updates = updates; }
 
 born_status born_ema_update(born_ema *e)
 {

@@ -137,6 +137,7 @@ void born__optim_count(born_optim *o);
 /* The update of an average as calls, counting nothing; the count of one. */
 born_status born__ema_apply(born_ema *e);
 void born__ema_count(born_ema *e);
+void born__ema_set_updates(born_ema *e, int64_t updates);
 born_status born__lbfgs_step(born_optim *o, born_closure_fn closure, void *user, double *loss);
 void born__lbfgs_free(born_optim *o);
 
