@@ -1,4 +1,4 @@
-/* What rebuilds a network, as texts of a checkpoint: "recipe" is the recipe's name, "recipe.option.<name>" an option's
+/* What rebuilds a network, as texts of a checkpoint (which keeps them as "meta.<key>"): "recipe" is the recipe's name, "recipe.option.<name>" an option's
    text, "recipe.data.<name>" a fact of the data. Reading treats them as hostile: each number is checked, and sizes and
    lists must agree. */
 #include <math.h>
@@ -7,6 +7,8 @@
 
 #include "data/file.h"
 #include "zoo/zoo.h"
+
+#define META "meta."           /* the trainer's prefix */
 
 enum { MOST_SIDE = 1 << 14, MOST_CLASSES = 65536, MOST_FEATURES = 65536, MOST_META = 2 * (BORN_ZOO_MOST_OPTIONS + 16) };
 
@@ -142,7 +144,7 @@ born_status born__zoo_classes_of(born_recipe *r, const born_dataset *set, born_e
 static born_status fact(const born_checkpoint *c, const char *name, const char **text, size_t *n, born_error *err)
 {
     char key[64];
-    (void)snprintf(key, sizeof key, "recipe.data.%s", name);
+    (void)snprintf(key, sizeof key, META "recipe.data.%s", name);
     return born_checkpoint_text(c, key, text, n, err);
 }
 
@@ -213,7 +215,7 @@ static born_status read_options(const born_checkpoint *c, born_recipe *r, born_e
     for (int i = 0; i < r->value_count; i++) {
         if (!r->value[i].option->stays) continue;
         const char *name = r->value[i].option->info.name;
-        (void)snprintf(key, sizeof key, "recipe.option.%s", name);
+        (void)snprintf(key, sizeof key, META "recipe.option.%s", name);
         if (born_checkpoint_text(c, key, &p, &n, NULL)) continue; /* an option newer than the checkpoint */
         text = born__arena_strdup(&r->arena, p, n);
         BORN_FAIL_IF(!text, err, BORN_NOMEM, "no memory for options");
@@ -256,7 +258,7 @@ born_status born__zoo_meta_read(const born_checkpoint *c, born_recipe *r, born_e
 born_status born__zoo_meta_recipe(const born_checkpoint *c, const char **name, born_error *err)
 {
     size_t n;
-    born_status st = born_checkpoint_text(c, "recipe", name, &n, NULL);
+    born_status st = born_checkpoint_text(c, META "recipe", name, &n, NULL);
     BORN_FAIL_IF(st, err, BORN_UNSUPPORTED, "not a checkpoint of a recipe: 'born train' writes those");
     return BORN_OK;
 }
