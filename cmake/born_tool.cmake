@@ -11,9 +11,15 @@ if(TARGET born_hub)
 endif()
 set_target_properties(born PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
+target_compile_options(born PRIVATE $<$<CONFIG:Release>:-Os>)
 if(NOT BORN_SANITIZE AND NOT APPLE)
     target_link_options(born PRIVATE -Wl,--gc-sections $<$<CONFIG:Release>:-s>)
 endif()
 if(BORN_STATIC AND NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
     target_link_options(born PRIVATE -static)
+    # libjpeg-turbo's table of functions would bring its Huffman encoder along, 100 KB; the tool only reads pictures.
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        target_link_options(born PRIVATE -Wl,--defsym=jsimd_huff_encode_one_block_sse2=0
+            -Wl,--defsym=jconst_huff_encode_one_block=0)
+    endif()
 endif()

@@ -6,6 +6,7 @@
 
 #include "base/filemap.h"
 #include "data/file.h"
+#include "data/folder.h"
 #include "zoo/zoo.h"
 
 enum { MOST_MEASURED = 5000, MOST_PATH = 1024, DEFAULT_SIDE = 64, MOST_STEPS = 4 };
@@ -23,6 +24,14 @@ static bool is_file(const char *path)
     born_filemap *map = NULL;
     bool is = born__filemap_open(path, BORN_FILE_FOLLOW, 0, &map, NULL) == BORN_OK;
     born__filemap_close(&map);
+    return is;
+}
+
+static bool is_folder(const char *path)
+{
+    int at = -1;
+    bool is = born__folder_of(path, &at, NULL) == BORN_OK;
+    born__folder_close(&at);
     return is;
 }
 
@@ -67,8 +76,7 @@ static born_status open_folders(const born_recipe *r, const char *folder, const 
     for (int i = 0; i < parts; i++) {
         int n = snprintf(path, sizeof path, part[i][0] ? "%s/%s" : "%s%s", folder, part[i]);
         BORN_FAIL_IF(n < 0 || n >= MOST_PATH, err, BORN_INVALID, "the path '%.80s...' is too long", folder);
-        born_status st = born_dataset_open_images(path, &d, out, err);
-        if (st != BORN_IO) return st;
+        if (is_folder(path)) return born_dataset_open_images(path, &d, out, err);
     }
     return BORN_OK;
 }
