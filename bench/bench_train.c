@@ -161,7 +161,8 @@ static int measure(const bench_case *c, int threads, const options *o)
     double mean = runs ? sum / (double)runs : 1;
     if (st) fprintf(stderr, "bench_train: %s: %s\n", c->name, err.text);
     else if (o->json)
-        printf("{\"name\":\"%s\",\"batch\":%lld,\"threads\":%d,\"items_per_second\":%.1f,\"best_items_per_second\":%.1f,"
+        printf("{\"name\":\"%s\",\"batch\":%lld,\"threads\":%d,\"items_per_second\":%.1f,"
+               "\"best_items_per_second\":%.1f,"
                "\"share_of_peak\":%.4f,\"peak_bytes\":%zu}\n", c->name, (long long)c->batch, threads,
                (double)items / mean, (double)items / best, stats.flops / mean / peak, stats.peak_bytes);
     else

@@ -1,6 +1,6 @@
 /* Born: training. A born_step is one training step (forward, backward, update) over a module and its optimiser, planned
-   once and then run without allocating; a born_trainer runs epochs of it: validation, checkpoints, early stopping, logs,
-   resumption. Recipes of whole networks are in zoo.h. */
+   once and then run without allocating; a born_trainer runs epochs of it: validation, checkpoints, early stopping,
+   logs, resumption. */
 #ifndef BORN_TRAIN_H
 #define BORN_TRAIN_H
 #if defined(__GNUC__) && !defined(BORN_LINT_HEADERS)
@@ -19,8 +19,8 @@ BORN_C_BEGIN
 /// tensors). *scores ({0}: none) is what metrics look at. Used for validation too. It must compute the same for every
 /// batch of a shape (no reading of values: the step is recorded); failures are poison, as operators give it.
 typedef born_tensor (*born_loss_fn)(void *user, born_module *net, const born_tensor *batch, int n, born_tensor *scores);
-/// Cross entropy of net's output for field 0, scores [N, C], against field 1: classes i64 [N] or shares f32 [N, C]. user:
-/// NULL or born_cross_entropy_attrs. All floating arrays are converted to the net's dtype.
+/// Cross entropy of net's output for field 0, scores [N, C], against field 1: classes i64 [N] or shares f32 [N, C].
+/// user: NULL or born_cross_entropy_attrs. All floating arrays are converted to the net's dtype.
 BORN_API born_tensor born_loss_classes(void *user, born_module *net, const born_tensor *batch, int n,
                                        born_tensor *scores);
 /// Mean squared error of net's output for field 0 against field 1, of the same shape.

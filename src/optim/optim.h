@@ -134,7 +134,7 @@ bool born__glob(const char *pattern, const char *text);
 born_status born__optim_meet(born_optim *o);
 const double *born__optim_numbers(born_optim *o);
 void born__optim_count(born_optim *o);
-/* The update of an average as calls, counting nothing; the count of one. */
+/* An update of an average that is not its first as calls, counting nothing; the count of one. */
 born_status born__ema_apply(born_ema *e);
 void born__ema_count(born_ema *e);
 void born__ema_set_updates(born_ema *e, int64_t updates);

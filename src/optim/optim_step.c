@@ -305,6 +305,7 @@ born_status born_optim_step(born_optim *o)
     if (!o->row->update) return born__optim_fail(o, BORN_STATE, "it steps by born_optim_step_closure");
     if (o->desc.accumulate > 1 && o->micro + 1 < o->desc.accumulate) {
         o->micro++;
+        born_module_next_step(o->net);
         return BORN_OK;
     }
     BORN_TRY(run(o, step));

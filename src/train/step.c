@@ -253,6 +253,7 @@ static born_status run_eager(born_step *s, const born_array *batch, int n, doubl
     born_tensor x[STEP_FIELDS];
     eager e = { .s = s, .batch = x, .n = n, .err = err };
 
+    int64_t before = born_optim_steps(s->desc.optim);
     BORN_TRY(born_step_sync(s, err));
     s->plan.begun = false; /* the plan goes on from the tensors */
     if (s->plan.session) born_session_reset(s->plan.session);
@@ -261,7 +262,8 @@ static born_status run_eager(born_step *s, const born_array *batch, int n, doubl
     if (!st) st = eager_step(&e, loss);
     bool finite = st || isfinite(*loss) || s->desc.optim->scales;
     if (!st && finite) st = give(s, e.loss, e.scores, loss, scores, err);
-    if (!st && finite && s->desc.ema && born_ema_update(s->desc.ema)) st = born__step_error(s, err);
+    bool updated = !st && finite && born_optim_steps(s->desc.optim) > before; /* not while gradients pile up */
+    if (updated && s->desc.ema && born_ema_update(s->desc.ema)) st = born__step_error(s, err);
     born_scope_end(scope);
     if (!finite) return born__step_blame(s, batch, n, *loss, err);
     s->stats.eager_runs += !st;

@@ -14,7 +14,8 @@ double born__train_seconds(const born_trainer *t) { return t->before + born__clo
 /* Steps of the whole training, 0 where unknown. */
 static int64_t all_steps(const born_trainer *t)
 {
-    int64_t per = born_loader_batches(t->desc.train), steps = per > INT64_MAX / t->desc.epochs ? 0 : per * t->desc.epochs;
+    int64_t per = born_loader_batches(t->desc.train);
+    int64_t steps = per > INT64_MAX / t->desc.epochs ? 0 : per * t->desc.epochs;
     if (t->desc.max_steps > 0 && (!steps || t->desc.max_steps < steps)) steps = t->desc.max_steps;
     return steps;
 }

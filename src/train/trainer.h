@@ -1,6 +1,6 @@
 /* The trainer from inside. trainer.c is the loop, trainer_check.c validation and what counts as better, trainer_save.c
-   and trainer_load.c checkpoints, trainer_log.c the logs, curves.c their picture. Everything that decides what the next step computes goes
-   through a checkpoint; what only the screen shows does not have to. */
+   and trainer_load.c checkpoints, trainer_log.c the logs, curves.c their picture. Everything that decides what the next
+   step computes goes through a checkpoint; what only the screen shows does not have to. */
 #ifndef BORN_TRAIN_TRAINER_H
 #define BORN_TRAIN_TRAINER_H
 #include <born/born.h>

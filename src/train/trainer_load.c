@@ -48,6 +48,29 @@ static born_status load_optim(const born_trainer *t, born_checkpoint *c, born_er
     return BORN_OK;
 }
 
+/* Gradients of micro-batches whose step is still to come. */
+static born_status load_gradients(const born_trainer *t, born_checkpoint *c, born_error *err)
+{
+    born_backend *b = born_optim_backend(t->desc.optim);
+
+    born_optim_zero_grad(t->desc.optim);
+    for (int64_t i = 0; i < born_checkpoint_count(c); i++) {
+        const char *name;
+        born_array a;
+        BORN_TRY(born_checkpoint_at(c, i, &name, &a, err));
+        if (strncmp(name, "grad.", 5) != 0) continue;
+        born_tensor p = born_module_find(t->desc.net, name + 5);
+        BORN_FAIL_IF(!p.w, err, BORN_MISMATCH, "the checkpoint has a gradient of %.100s, the network no such tensor",
+                     name + 5);
+        born_scope s = born_scope_begin(b);
+        born_status st = born_grad_set(p, (born_from)(b, a, a.dtype, NULL));
+        born_scope_end(s);
+        if (st) born_backend_take_error(b, err);
+        if (st) return st;
+    }
+    return BORN_OK;
+}
+
 typedef struct reading {
     born_checkpoint *c;
     const born_ema *ema;
@@ -70,7 +93,8 @@ static bool load_average(void *user, const born_module_item *item)
     bool same = s.rank == a.shape.rank && a.dtype == born_dtype_of(mean);
     for (int d = 0; same && d < s.rank; d++) same = s.dim[d] == a.shape.dim[d];
     if (!same) r->status = born__fail(r->err, BORN_MISMATCH, "the checkpoint's %.100s has another shape", name);
-    else if ((born_write)(mean, a.data, a.bytes)) r->status = born__fail(r->err, BORN_STATE, "%.100s: not written", name);
+    else if ((born_write)(mean, a.data, a.bytes))
+        r->status = born__fail(r->err, BORN_STATE, "%.100s: not written", name);
     return !r->status;
 }
 
@@ -129,8 +153,10 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
 
     BORN_TRY(load_module(c, "model.", t->desc.net, err));
     BORN_TRY(born_checkpoint_get(c, "random.step", &step, err));
-    BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT, "the checkpoint's random.step is odd");
+    BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT,
+                 "the checkpoint's random.step is no integer");
     BORN_TRY(load_optim(t, c, err));
+    BORN_TRY(load_gradients(t, c, err));
     if (r.ema) BORN_TRY(born_module_each(t->desc.net, load_average, &r));
     BORN_TRY(r.status);
     if (counts) BORN_TRY(load_counts(t, c, err));

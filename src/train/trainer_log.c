@@ -46,8 +46,8 @@ static void write_json(FILE *f, const train_row *r, const char *metric)
 {
     born_json j;
     const struct { const char *key; double v; } field[] = {
-        { "loss", r->loss }, { metric, r->metric }, { "valid_loss", r->valid_loss }, { "valid_metric", r->valid_metric },
-        { "lr", r->lr }, { "seconds", r->seconds },
+        { "loss", r->loss }, { metric, r->metric }, { "valid_loss", r->valid_loss },
+        { "valid_metric", r->valid_metric }, { "lr", r->lr }, { "seconds", r->seconds },
     };
 
     born__json_begin(&j, to_file, f, true);

@@ -1,6 +1,6 @@
-/* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers ("optim."),
-   the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and best.born in the
-   trainer's folder. trainer_load.c reads them. */
+/* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
+   ("optim."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
+   best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -63,6 +63,13 @@ static bool put_tensor(train_filling *f, const char *group, const char *path, bo
 static bool put_module(void *user, const born_module_item *item)
 {
     return item->role == BORN_SCRATCH || item->again || put_tensor(user, "model.", item->path, item->value);
+}
+
+/* Gradients that wait for the rest of their micro-batches. */
+static bool put_gradient(void *user, const born_module_item *item)
+{
+    born_tensor g = item->role == BORN_PARAM && !item->again ? (born_grad_of)(item->value) : (born_tensor){ 0 };
+    return !g.w || !born_is_alive(g) || put_tensor(user, "grad.", item->path, g);
 }
 
 static bool put_optim(void *user, const born_optim_item *item)
@@ -138,6 +145,7 @@ born_status born__train_fill(train_filling *f)
     BORN_TRY(born_optim_each(t->desc.optim, put_optim, f));
     BORN_TRY(f->status);
     if (t->desc.ema) BORN_TRY(born_module_each(t->desc.net, put_average, f));
+    if (t->desc.optim->micro > 0) BORN_TRY(born_module_each(t->desc.net, put_gradient, f));
     BORN_TRY(f->status);
     return fill_counts(f);
 }
@@ -187,7 +195,10 @@ int64_t born__train_newest_below(const born_trainer *t, int64_t below, int *coun
     return best;
 }
 
-void born__train_step_name(int64_t step, char *name, size_t n) { snprintf(name, n, "step-%08lld.born", (long long)step); }
+void born__train_step_name(int64_t step, char *name, size_t n)
+{
+    snprintf(name, n, "step-%08lld.born", (long long)step);
+}
 
 static void drop_old(const born_trainer *t)
 {
