@@ -95,8 +95,11 @@ static inline BORN_CHECK born_status born_recipe_prepare(born_recipe *r, const b
 {
     return born_recipe_prepare_sized(r, desc, sizeof(born_recipe_desc), err);
 }
-/// The trainer; NULL before prepare: born_trainer_run trains, born_trainer_best puts the best weights into the network.
+/// The trainer; NULL before prepare: born_trainer_run trains.
 BORN_API born_trainer *born_recipe_trainer(born_recipe *r);
+/// Ends training: puts what the best checkpoint predicts with (the averages, with ema) into the network. IO where there
+/// is none.
+BORN_API BORN_CHECK born_status born_recipe_best(born_recipe *r, born_error *err);
 /// The folder that checkpoints go to.
 BORN_API const char *born_recipe_folder(const born_recipe *r);
 /// Saves the network for running elsewhere: ".onnx" and ".born" hold its forward for one item (text: one window).

@@ -1,4 +1,5 @@
 /* A recipe from opening to closing: its options, the network it builds, checkpoints of it, what it tells. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/filemap.h"
@@ -133,6 +134,18 @@ born_status born_recipe_load(const char *path, int threads, born_recipe **out, b
     }
     *out = r;
     return st;
+}
+
+born_status born_recipe_best(born_recipe *r, born_error *err)
+{
+    char path[1024];
+    BORN_FAIL_IF(!r->trainer, err, BORN_STATE, "recipe %s: prepare it first", r->row->name);
+    int n = snprintf(path, sizeof path, "%s/best.born", born_recipe_folder(r));
+    BORN_FAIL_IF(n < 0 || n >= (int)sizeof path, err, BORN_INVALID, "the path '%.80s...' is too long",
+                 born_recipe_folder(r));
+    BORN_TRY(born_trainer_load(path, r->net, err));
+    born_step_changed(born_trainer_step(r->trainer));
+    return BORN_OK;
 }
 
 /* ---- what it tells --------------------------------------------------------------------------------------------- */

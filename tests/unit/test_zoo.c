@@ -215,7 +215,7 @@ static void train_and_load(const char *name, const char *extra, const char *valu
     CHECK_INT(born_recipe_set(r, "lr", "1", &err), BORN_STATE);
     CHECK(born_module_param_count(born_recipe_net(r)) > 0);
     CHECK_MSG(!born_trainer_run(born_recipe_trainer(r), &result, &err), "%s: %s", name, err.text);
-    CHECK_MSG(!born_trainer_best(born_recipe_trainer(r), &err), "%s: %s", name, err.text);
+    CHECK_MSG(!born_recipe_best(r, &err), "%s: %s", name, err.text);
     (void)snprintf(file, sizeof file, "%s/best.born", folder);
     if (CHECK_MSG(!born_recipe_load(file, 1, &loaded, &err), "%s: %s", name, err.text)) compare(r, loaded);
     (void)snprintf(file, sizeof file, "%s/net.onnx", folder);

@@ -266,7 +266,7 @@ static void print_end(const train_view *v, const born_train_result *result)
 static born_status write_export(const train_options *o, born_error *err)
 {
     const char *dot = strrchr(o->export, '.');
-    born_status st = born_trainer_best(born_recipe_trainer(o->recipe), err);
+    born_status st = born_recipe_best(o->recipe, err);
 
     if (st) return st;
 #if defined(BORN_HAVE_HUB)
