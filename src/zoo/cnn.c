@@ -1,4 +1,5 @@
-/* Small convolutional network: two blocks of convolution, batch norm, ReLU and pooling, then two linear layers. */
+/* Small convolutional network: blocks of convolution, batch norm, ReLU and pooling, each with twice the channels of the
+   one before, then two linear layers. */
 #include "zoo/zoo.h"
 
 static void block(born_module *net, int64_t in, int64_t out)
@@ -12,15 +13,20 @@ static void block(born_module *net, int64_t in, int64_t out)
 void born__zoo_cnn(born_module *net, const born_recipe *r)
 {
     const born_facts *f = &r->facts;
-    int64_t width = born__zoo_int(r, "width"), hidden = born__zoo_int(r, "hidden");
-    int64_t h = (f->height + 3) / 4, w = (f->width + 3) / 4;
+    int64_t in = f->channels, out = born__zoo_int(r, "width"), hidden = born__zoo_int(r, "hidden");
+    int64_t h = f->height, w = f->width;
     double dropout = born__zoo_real(r, "dropout");
 
-    block(net, f->channels, width);
-    block(net, width, 2 * width);
+    for (int64_t i = 0; i < born__zoo_int(r, "blocks"); i++) {
+        block(net, in, out);
+        in = out;
+        out *= 2;
+        h = (h + 1) / 2;
+        w = (w + 1) / 2;
+    }
     born_flatten_layer(net, NULL, 1, -1, NULL);
     born_dropout_layer(net, NULL, dropout, NULL);
-    born_linear(net, NULL, 2 * width * h * w, hidden, NULL);
+    born_linear(net, NULL, in * h * w, hidden, NULL);
     born_relu_layer(net, NULL);
     born_dropout_layer(net, NULL, dropout, NULL);
     born_linear(net, NULL, hidden, f->classes, NULL);
