@@ -237,16 +237,25 @@ static born_status images_open(born_recipe *r, born_error *err)
     return st;
 }
 
+/* The test part where there is one; the rest is not opened then. */
+static born_status open_test(const born_recipe *r, const char *folder, born_dataset **out, born_error *err)
+{
+    BORN_TRY(open_idx(folder, test_part, 4, r->facts.classes, out, err));
+    if (!*out) BORN_TRY(open_idx(folder, train_part, 1, r->facts.classes, out, err));
+    if (!*out) BORN_TRY(open_folders(r, folder, test_part, 4, out, err));
+    if (!*out) BORN_TRY(open_folders(r, folder, train_part, 1, out, err));
+    if (!*out) BORN_TRY(open_folders(r, folder, whole, 1, out, err));
+    return *out ? BORN_OK : missing(folder, err);
+}
+
 static born_status images_items(const born_recipe *r, const char *path, born_dataset **out, born_error *err)
 {
     const char *folder = folder_of(r, path);
     const born_facts *f = &r->facts;
-    born_dataset *train = NULL, *test = NULL;
     born_field field;
-    born_status st = open_parts(r, folder, &train, &test, err);
 
-    *out = test ? test : train;
-    if (test) born_dataset_close(&train);
+    *out = NULL;
+    born_status st = open_test(r, folder, out, err);
     if (!st) st = born_dataset_field(*out, 0, &field);
     if (!st && (field.shape.dim[0] != f->channels || field.shape.dim[1] != f->height || field.shape.dim[2] != f->width))
         st = born__fail(err, BORN_SHAPE, "%s: images of %lld x %lld x %lld, not %lld x %lld x %lld", folder,

@@ -300,7 +300,7 @@ static int train(const train_options *o, train_view *v, int argc, char **argv)
     if (talks) print_data(o->recipe);
     catch_interrupts();
     st = born_trainer_run(born_recipe_trainer(o->recipe), &result, &err);
-    train_view_close(v);
+    train_view_end(v);
     if (st) return cli_fail("train", born_recipe_name(o->recipe), &err);
     if (talks && result.why == BORN_TRAIN_STOPPED) {
         if (v->kind == VIEW_TUI) train_view_table(v);

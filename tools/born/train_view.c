@@ -261,10 +261,16 @@ born_status train_view_event(void *user, const born_train_event *e, born_error *
     return BORN_OK;
 }
 
-void train_view_close(train_view *v)
+void train_view_end(train_view *v)
 {
     wipe_bar(v);
     if (v->kind == VIEW_TUI) train_tui_close();
+}
+
+void train_view_close(train_view *v)
+{
+    train_view_end(v);
     free(v->epoch);
+    v->epoch_count = 0;
     v->epoch = NULL;
 }

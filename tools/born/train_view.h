@@ -40,6 +40,7 @@ typedef struct train_view {
 
 /* The callback of a trainer; user is the train_view. */
 born_status train_view_event(void *user, const born_train_event *e, born_error *err);
+void train_view_end(train_view *v);         /* gives the terminal back: lines may be printed */
 void train_view_close(train_view *v);
 /* The table of all epochs, for what has not printed them as they came. */
 void train_view_table(const train_view *v);
