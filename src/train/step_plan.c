@@ -80,7 +80,7 @@ static born_status compute(born_step *s, const born_tensor *batch, int n, born_t
 {
     BORN_TRY(born__step_loss(s, batch, n, loss, scores, err));
     bool ok = (born_backward)(*loss) == BORN_OK && born_optim_apply(s->desc.optim) == BORN_OK;
-    if (ok) born_module_next_step(s->desc.net);
+    if (ok) ok = born__module_count(s->desc.net, born__module_next_count(s->desc.net)) == BORN_OK;
     if (ok && s->desc.ema) ok = born__ema_apply(s->desc.ema) == BORN_OK;
     return ok ? BORN_OK : born__step_error(s, err);
 }
@@ -207,7 +207,12 @@ born_status born_step_plan(born_step *s, const born_array *batch, int n, born_er
     born__step_forget(&s->plan);
     s->stats.planned = false;
     born_status st = make(s, batch, n, err);
-    if (st) born__step_forget(&s->plan);
-    else count_memory(s);
+    if (!st) {
+        count_memory(s);
+        return BORN_OK;
+    }
+    born_error ignored; /* a failure leaves nothing behind on the chain */
+    born_backend_take_error(s->b, &ignored);
+    born__step_forget(&s->plan);
     return st;
 }
