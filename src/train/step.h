@@ -63,6 +63,9 @@ struct born_step {
 
 /* Lists what a step may change, into p. */
 born_status born__step_items(const born_step *s, step_plan *p, born_error *err);
+/* Copies every item's value; writes those that changed since back, and forgets the copies. */
+born_status born__step_remember(step_plan *p, born_error *err);
+born_status born__step_put_back(step_plan *p, born_error *err);
 void born__step_forget(step_plan *p);
 /* Keeps what an eager step changes early; the end puts it back or lets it go. */
 born_status born__step_keep(born_step *s, born_error *err);

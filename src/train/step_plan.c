@@ -47,7 +47,7 @@ static uint32_t version_of(born_tensor x)
     return n->view.buffer ? n->view.buffer->version : 0;
 }
 
-static born_status remember(step_plan *p, born_error *err)
+born_status born__step_remember(step_plan *p, born_error *err)
 {
     for (size_t i = 0; i < p->item_count; i++) {
         step_item *t = &p->item[i];
@@ -60,7 +60,7 @@ static born_status remember(step_plan *p, born_error *err)
     return BORN_OK;
 }
 
-static born_status put_back(step_plan *p, born_error *err)
+born_status born__step_put_back(step_plan *p, born_error *err)
 {
     born_status st = BORN_OK;
 
@@ -125,11 +125,11 @@ static born_status record(born_step *s, const born_array *batch, int n, recorded
 {
     born_scope scope = born_scope_begin(s->b);
     born_error later = { 0 };
-    born_status st = remember(&s->plan, err);
+    born_status st = born__step_remember(&s->plan, err);
 
     if (!st) st = record_in_scope(s, batch, n, r, err);
     s->desc.net->root->step_serial++;
-    born_status back = put_back(&s->plan, st ? &later : err);
+    born_status back = born__step_put_back(&s->plan, st ? &later : err);
     born_scope_end(scope);
     return st ? st : back;
 }

@@ -146,16 +146,16 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
 static born_status load_or_leave(born_trainer *t, const char *path, bool counts, born_error *err)
 {
     born_checkpoint *c = NULL;
-    born_error ignored = { 0 };
-    train_filling before = { .t = t, .copies = true, .err = err };
+    born_error ignored;
+    train_undo before;
 
     BORN_TRY(born_checkpoint_open(path, BORN_COPY, &c, err));
-    born_status st = born__train_fill(&before);
-    if (!st) {
-        st = load_all(t, c, counts, err);
-        if (st) (void)!load_all(t, before.c, true, &ignored);
-    }
-    born__train_empty(&before);
+    born_status st = born__train_undo_begin(&before, t, err);
+    bool begun = !st;
+    if (begun) st = load_all(t, c, counts, err);
+    if (begun && st) born__train_undo(&before, t);
+    if (st) born_backend_take_error(born_optim_backend(t->desc.optim), &ignored);
+    born__train_undo_end(&before);
     born_checkpoint_close(&c);
     return st;
 }

@@ -48,7 +48,7 @@ static bool put_tensor(train_filling *f, const char *group, const char *path, bo
     born_array a = { .dtype = v->dtype, .shape = born_shape_of(x), .data = v->data };
 
     a.bytes = (size_t)born__view_bytes(v);
-    if (f->copies || !v->data || !born__view_contiguous(v)) {
+    if (!v->data || !born__view_contiguous(v)) {
         void *own = keep(f, NULL, a.bytes);
         if (!own) return false;
         a.data = own;
