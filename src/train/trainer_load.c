@@ -122,6 +122,39 @@ static born_status load_counts(born_trainer *t, born_checkpoint *c, born_error *
     return BORN_OK;
 }
 
+/* Gradients that were gathering, in place of those there are. */
+static bool load_gradient(void *user, const born_module_item *item)
+{
+    reading *r = user;
+    char name[NAME_MOST];
+    born_array a;
+
+    if (item->role != BORN_PARAM || item->again) return true;
+    snprintf(name, sizeof name, "grad.%s", item->path);
+    if (born_checkpoint_get(r->c, name, &a, NULL)) {
+        (born_grad_clear)(item->value);
+        return true;
+    }
+    born_backend *b = born_backend_of(item->value);
+    born_tensor g = (born_from)(b, a, BORN_DTYPE_NONE, NULL);
+    if (!born_is_alive(g) || (born_grad_set)(item->value, g)) {
+        born_error e = { 0 };
+        born_backend_take_error(b, &e);
+        if (r->err) *r->err = e;
+        r->status = e.status ? e.status : BORN_STATE;
+    }
+    return !r->status;
+}
+
+static born_status load_gradients(const born_trainer *t, reading *r)
+{
+    born_scope s = born_scope_begin(born_module_backend(t->desc.net));
+    born_status st = born_module_each(t->desc.net, load_gradient, r);
+
+    born_scope_end(s);
+    return st ? st : r->status;
+}
+
 static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, born_error *err)
 {
     born_array step;
@@ -135,6 +168,7 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
     BORN_TRY(load_optim(t, c, err));
     if (r.ema) BORN_TRY(born_module_each(t->desc.net, load_average, &r));
     BORN_TRY(r.status);
+    if (counts) BORN_TRY(load_gradients(t, &r));
     if (counts) BORN_TRY(load_counts(t, c, err));
     born_status st = (born_write)(mine, step.data, step.bytes);
     BORN_FAIL_IF(st, err, st, "random.step could not be written");

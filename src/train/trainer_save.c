@@ -1,5 +1,5 @@
 /* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
-   ("optim."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
+   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
    best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
@@ -72,6 +72,13 @@ static bool put_optim(void *user, const born_optim_item *item)
     return own && put(user, "optim.", item->path, &(born_array){ BORN_F64, { 0 }, own, sizeof *own });
 }
 
+/* What gathers until the optimiser steps. */
+static bool put_gradient(void *user, const born_module_item *item)
+{
+    born_tensor g = item->role == BORN_PARAM && !item->again ? (born_grad_of)(item->value) : (born_tensor){ 0 };
+    return !g.w || put_tensor(user, "grad.", item->path, g);
+}
+
 static bool put_average(void *user, const born_module_item *item)
 {
     const train_filling *f = user;
@@ -136,6 +143,8 @@ born_status born__train_fill(train_filling *f)
     BORN_TRY(f->status);
     if (!put_tensor(f, "random.", "step", born__module_step(t->desc.net))) return f->status;
     BORN_TRY(born_optim_each(t->desc.optim, put_optim, f));
+    BORN_TRY(f->status);
+    if (t->desc.optim->micro > 0) BORN_TRY(born_module_each(t->desc.net, put_gradient, f));
     BORN_TRY(f->status);
     if (t->desc.ema) BORN_TRY(born_module_each(t->desc.net, put_average, f));
     BORN_TRY(f->status);

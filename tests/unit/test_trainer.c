@@ -28,7 +28,7 @@ static void fill_set(float (*x)[48], int64_t *y, int n, uint32_t seed)
 }
 
 typedef struct variant {
-    int threads, workers;
+    int threads, workers, accumulate;
     bool ema, by_step, plateau, eager;
 } variant;
 
@@ -105,7 +105,7 @@ static born_status open_session(session *s, const variant *v, int64_t wide, born
     s->b = born_autodiff(born_trace(born_cpu(&(born_cpu_desc){ .threads = v->threads })));
     s->net = born_module_create_with(s->b, &(born_module_desc){ .seed = d.resume ? 99 : 7 });
     build(s->net, wide);
-    s->opt = born_adamw(s->net, 0.01, 0.01, &(born_optim_desc){ .clip_norm = 1 });
+    s->opt = born_adamw(s->net, 0.01, 0.01, &(born_optim_desc){ .clip_norm = 1, .accumulate = v->accumulate });
     if (v->ema) s->ema = born_ema_create(s->net, 0.9);
     if (v->plateau) s->sched = born_sched_create(s->opt, &plateau);
     else s->sched = born_sched_create(s->opt, v->by_step ? &cosine : &by_epoch);
@@ -225,6 +225,7 @@ static const variant variants[] = {
     { .threads = 2, .workers = 2, .by_step = true, .ema = true },
     { .threads = 2, .plateau = true, .eager = true },
     { .threads = 1, .workers = 1, .plateau = true, .ema = true },
+    { .threads = 1, .accumulate = 3, .ema = true },
 };
 
 TEST(resumed_training_equals_uninterrupted)
