@@ -292,11 +292,12 @@ born_tensor born_module_find(const born_module *m, const char *path)
 }
 
 /* In place and unrecorded: an update is no part of what gradients go through. */
-static void assign(const born_module *m, born_tensor to, born_tensor value)
+static bool assign(const born_module *m, born_tensor to, born_tensor value)
 {
     bool was = born_grad_mode(m->root->backend, false);
-    (void)(born_assign)(to, value, NULL);
+    bool ok = born_is_alive((born_assign)(to, value, NULL));
     (void)born_grad_mode(m->root->backend, was);
+    return ok;
 }
 
 void born_module_update(born_module *m, const char *name, born_tensor value)
@@ -307,7 +308,7 @@ void born_module_update(born_module *m, const char *name, born_tensor value)
         if (m) born__module_fail(m, BORN_INVALID, "there is no tensor '%.60s' to update", name);
         return;
     }
-    if (!m->root->again) assign(m, slot->value, value);
+    if (!m->root->again) (void)assign(m, slot->value, value);
 }
 
 void born_module_tie(born_module *m, const char *name, born_module *from, const char *from_name)
@@ -477,14 +478,28 @@ born_tensor born_module_key(born_module *m)
     return (born_add)((born_mul)(m->root->step, k, NULL), c, NULL);
 }
 
-void born_module_next_step(born_module *m)
+born_tensor born__module_next_count(const born_module *m)
 {
     const int64_t one = 1;
-
-    if (!m || !m->ops) return;
-    m->root->step_serial++;
-    born_scope s = born_scope_begin(m->root->backend);
     born_tensor by = (born_from)(m->root->backend, (born_array){ BORN_I64, { 0 }, &one, 0 }, BORN_I64, NULL);
-    assign(m, m->root->step, (born_add)(m->root->step, by, NULL));
+
+    return (born_add)(m->root->step, by, NULL);
+}
+
+born_status born__module_count(born_module *m, born_tensor next)
+{
+    born_scope s = born_scope_begin(m->root->backend);
+    bool ok = born_is_alive(next) && assign(m, m->root->step, next);
+
+    m->root->step_serial++;
+    born_scope_end(s);
+    return ok ? BORN_OK : BORN_NOMEM;
+}
+
+void born_module_next_step(born_module *m)
+{
+    if (!m || !m->ops) return;
+    born_scope s = born_scope_begin(m->root->backend);
+    (void)!born__module_count(m, born__module_next_count(m));
     born_scope_end(s);
 }

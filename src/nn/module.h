@@ -65,6 +65,10 @@ born_slot_tensor *born__module_slot(const born_module *m, const char *name);
 char *born__module_remove(born_module *m, const char *name);
 /* What m computes under a name that is no tensor of its own; {0}: nothing. */
 born_tensor born__module_derived(const born_module *m, const char *name);
+/* The end of a step in two parts: the count that comes next, a tensor of the present scope (poison where there is no
+   memory), and that it counts from now on, which needs a node. */
+born_tensor born__module_next_count(const born_module *m);
+born_status born__module_count(born_module *m, born_tensor next);
 /* The key counter of the tree: what a checkpoint saves beside the tensors. */
 born_tensor born__module_step(const born_module *m);
 #endif

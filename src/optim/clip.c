@@ -192,6 +192,7 @@ static born_status assign_both(born_ema *e, const born_tensor *first, const born
 {
     bool ok = true;
     for (size_t i = 0; i < e->count; i++) ok = ok && born_is_alive(first[i]) && (!second || born_is_alive(second[i]));
+    ok = ok && born__optim_reserve(e->b, first[0], 2 * e->count);
     for (size_t i = 0; ok && i < e->count; i++) {
         ok = born_is_alive((born_assign)(e->item[i].mean, first[i], at));
         if (second) ok = born_is_alive((born_assign)(e->item[i].value, second[i], at)) && ok;
@@ -205,8 +206,12 @@ static void averages(const born_ema *e, bool first_one, born_tensor *to)
 {
     for (size_t i = 0; i < e->count; i++) {
         const average *a = &e->item[i];
+        if (first_one) {
+            to[i] = (born_copy)(a->value, at);
+            continue;
+        }
         born_tensor d = born__like(a->mean, e->decay, at), r = born__like(a->mean, 1 - e->decay, at);
-        to[i] = first_one ? (born_copy)(a->value, at) : MIX(a->mean, d, a->value, r);
+        to[i] = MIX(a->mean, d, a->value, r);
     }
 }
 
@@ -214,7 +219,12 @@ static born_status change(born_ema *e, bool first_one, bool swap)
 {
     if (!e || !e->b || e->decay < 0) return BORN_STATE;
     born_tensor *first = born__calloc(2 * e->count, sizeof *first), *second = first ? first + e->count : NULL;
-    if (!first) return BORN_NOMEM;
+    if (!first) {
+        born_error err;
+        born__fail(&err, BORN_NOMEM, "ema: no memory for %zu averages", e->count);
+        born__chain_fail(e->b->chain, &err, NULL);
+        return BORN_NOMEM;
+    }
     born_scope s = born_scope_begin(e->b);
     bool was = born_grad_mode(e->b, false);
     if (!swap) averages(e, first_one, first);

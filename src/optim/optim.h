@@ -120,6 +120,8 @@ const char *born__hyper_name(born_hyper h);
 born_status born__optim_fail(const born_optim *o, born_status s, const char *format, ...) BORN_PRINTF(3, 4);
 /* The status of the chain's error, or STATE. */
 born_status born__optim_status(const born_optim *o);
+/* Nodes that so many assignments will need are made (like `any`) and given back, so that none can run out of memory. */
+bool born__optim_reserve(born_backend *b, born_tensor any, size_t count);
 /* x, dense, below every autodiff and kept; poison where that fails. */
 born_tensor born__low_keep(born_tensor x);
 /* All of one value, as above. */

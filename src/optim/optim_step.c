@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "nn/module.h"
 #include "optim/optim.h"
 #include "waist/chain.h"
 
@@ -203,12 +204,11 @@ static bool compute_all(const born_optim *o, born_tensor *g, pending *w)
     return true;
 }
 
-/* Nodes that assignments will need are made and given back, so that none of them can run out of memory. */
-static bool reserve_nodes(const born_optim *o)
+bool born__optim_reserve(born_backend *b, born_tensor any, size_t count)
 {
-    born_scope s = born_scope_begin(o->b);
+    born_scope s = born_scope_begin(b);
     bool ok = true;
-    for (size_t i = 0; i < o->param_count * (STATE_MOST + 2) && ok; i++) ok = born_is_alive((born_detach)(o->operand));
+    for (size_t i = 0; i < count && ok; i++) ok = born_is_alive((born_detach)(any));
     born_scope_end(s);
     return ok;
 }
@@ -242,7 +242,8 @@ static born_status apply(born_optim *o)
     born_status s = BORN_OK;
 
     if (!g || !w) s = born__optim_fail(o, BORN_NOMEM, "no memory for a step");
-    if (!s && (!compute_all(o, g, w) || !reserve_nodes(o))) s = born__optim_status(o);
+    if (!s && (!compute_all(o, g, w) || !born__optim_reserve(o->b, o->operand, o->param_count * (STATE_MOST + 2))))
+        s = born__optim_status(o);
     if (!s) s = assign_all(o, w);
     born__free(g), born__free(w);
     return s;
@@ -303,15 +304,16 @@ born_status born_optim_step(born_optim *o)
 {
     BORN_TRY(can_step(o));
     if (!o->row->update) return born__optim_fail(o, BORN_STATE, "it steps by born_optim_step_closure");
-    if (o->desc.accumulate > 1 && o->micro + 1 < o->desc.accumulate) {
-        o->micro++;
-        born_module_next_step(o->net);
-        return BORN_OK;
-    }
-    BORN_TRY(run(o, step));
-    o->micro = 0;
-    if (!o->desc.keep_grads) born_optim_zero_grad(o);
-    born_module_next_step(o->net);
+    bool gathers = o->desc.accumulate > 1 && o->micro + 1 < o->desc.accumulate;
+    born_scope scope = born_scope_begin(o->b);
+    born_tensor next = born__module_next_count(o->net); /* made before anything changes */
+    born_status s = born__optim_reserve(o->b, next, 2) ? BORN_OK : born__optim_status(o);
+    if (!s && !gathers) s = run(o, step);
+    if (!s) s = born__module_count(o->net, next);
+    born_scope_end(scope);
+    if (s) return s;
+    o->micro = gathers ? o->micro + 1 : 0;
+    if (!gathers && !o->desc.keep_grads) born_optim_zero_grad(o);
     return BORN_OK;
 }
 

@@ -52,12 +52,30 @@ static double number_in(const born_array *a)
     return born__load_f64(a->dtype, a->data);
 }
 
+/* A failure leaves nothing behind on the chain. */
+static void quiet(const born_step *s)
+{
+    born_error ignored;
+    born_backend_take_error(s->b, &ignored);
+}
+
+/* The average follows a step that is done: where that fails it is owed, and no other step is taken before it. */
+static born_status pay_average(born_step *s, born_error *err)
+{
+    if (!s->owes_average) return BORN_OK;
+    if (born_ema_update(s->desc.ema)) return born__step_error(s, err);
+    s->owes_average = false;
+    return BORN_OK;
+}
+
 /* ---- weights in two places --------------------------------------------------------------------------------------- */
 
 born_status born_step_sync(born_step *s, born_error *err)
 {
+    BORN_FAIL_IF(!s, err, BORN_INVALID, "train: there is no step");
     step_plan *p = &s->plan;
 
+    BORN_TRY(pay_average(s, err));
     if (!p->ahead) return BORN_OK;
     for (size_t i = 0; i < p->item_count; i++) {
         const step_item *t = &p->item[i];
@@ -189,6 +207,7 @@ typedef struct eager {
     const born_tensor *batch;
     int n;
     born_tensor loss, scores;
+    born_array *want;           /* where scores go; NULL: nowhere, or they are there */
     born_error *err;
 } eager;
 
@@ -198,27 +217,13 @@ static born_status eager_closure(void *user, double *value)
 
     born_optim_zero_grad(e->s->desc.optim);
     BORN_TRY(born__step_loss(e->s, e->batch, e->n, &e->loss, &e->scores, e->err));
-    BORN_TRY(give(e->s, e->loss, (born_tensor){ 0 }, value, NULL, e->err));
+    BORN_TRY(give(e->s, e->loss, e->scores, value, e->want, e->err));
+    e->want = NULL;     /* those of the first evaluation, before the step */
     if ((born_backward)(e->loss)) return born__step_error(e->s, e->err);
     return BORN_OK;
 }
 
-/* Copies of the buffers, which a forward pass changes before its loss is known. */
-typedef struct kept_buffers {
-    born_tensor of[64], copy[64];
-    int count;
-} kept_buffers;
-
-static bool keep_buffer(void *user, const born_module_item *item)
-{
-    kept_buffers *k = user;
-
-    if (item->role == BORN_PARAM || item->again || k->count == 64) return true;
-    k->of[k->count] = item->value;
-    k->copy[k->count++] = (born_copy)(item->value, NULL);
-    return true;
-}
-
+/* The step without the average. On failure everything is as it was. */
 static born_status eager_step(eager *e, double *loss)
 {
     born_step *s = e->s;
@@ -228,22 +233,10 @@ static born_status eager_step(eager *e, double *loss)
         if (born_optim_step_closure(o, eager_closure, e, loss)) return born__step_error(s, e->err);
         return BORN_OK;
     }
-    kept_buffers k = { .count = 0 };
-    bool was = born_grad_mode(s->b, false);
-    born_status st = born_module_each(s->desc.net, keep_buffer, &k);
-    (void)born_grad_mode(s->b, was);
-    if (!st) st = born__step_loss(s, e->batch, e->n, &e->loss, &e->scores, e->err);
-    if (!st) st = give(s, e->loss, (born_tensor){ 0 }, loss, NULL, e->err);
-    if (st || (!isfinite(*loss) && !o->scales)) {
-        was = born_grad_mode(s->b, false);
-        for (int i = 0; i < k.count; i++) (void)(born_assign)(k.of[i], k.copy[i], NULL);
-        (void)born_grad_mode(s->b, was);
-        return st;
-    }
-    if ((born_backward)((born_optim_scale)(o, e->loss)) || born_optim_step(o)) {
-        born_optim_zero_grad(o);
-        return born__step_error(s, e->err);
-    }
+    BORN_TRY(born__step_loss(s, e->batch, e->n, &e->loss, &e->scores, e->err));
+    BORN_TRY(give(s, e->loss, e->scores, loss, e->want, e->err));
+    if (!isfinite(*loss) && !o->scales) return BORN_RANGE;
+    if ((born_backward)((born_optim_scale)(o, e->loss)) || born_optim_step(o)) return born__step_error(s, e->err);
     return BORN_OK;
 }
 
@@ -251,23 +244,24 @@ static born_status run_eager(born_step *s, const born_array *batch, int n, doubl
                              born_error *err)
 {
     born_tensor x[STEP_FIELDS];
-    eager e = { .s = s, .batch = x, .n = n, .err = err };
+    eager e = { .s = s, .batch = x, .n = n, .want = scores, .err = err };
+    int64_t steps = born_optim_steps(s->desc.optim);
 
-    int64_t before = born_optim_steps(s->desc.optim);
     BORN_TRY(born_step_sync(s, err));
     s->plan.begun = false; /* the plan goes on from the tensors */
     if (s->plan.session) born_session_reset(s->plan.session);
     born_scope scope = born_scope_begin(s->b);
     born_status st = born__step_batch(s, batch, n, x, err);
+    if (!st) st = born__step_keep(s, err);
     if (!st) st = eager_step(&e, loss);
-    bool finite = st || isfinite(*loss) || s->desc.optim->scales;
-    if (!st && finite) st = give(s, e.loss, e.scores, loss, scores, err);
-    bool updated = !st && finite && born_optim_steps(s->desc.optim) > before; /* not while gradients pile up */
-    if (updated && s->desc.ema && born_ema_update(s->desc.ema)) st = born__step_error(s, err);
+    born__step_keep_end(s, st != BORN_OK);
     born_scope_end(scope);
-    if (!finite) return born__step_blame(s, batch, n, *loss, err);
-    s->stats.eager_runs += !st;
-    return st;
+    if (st == BORN_RANGE && !isfinite(*loss)) return born__step_blame(s, batch, n, *loss, err);
+    if (st) return st;
+    s->stats.eager_runs++;
+    s->owes_average = s->desc.ema && born_optim_steps(s->desc.optim) > steps;  /* not while gradients gather */
+    if (pay_average(s, &(born_error){ 0 })) quiet(s);
+    return BORN_OK;
 }
 
 /* ---- the public side --------------------------------------------------------------------------------------------- */
@@ -285,12 +279,18 @@ born_status born_step_run(born_step *s, const born_array *batch, int n, double *
 
     BORN_FAIL_IF(!s || !batch || n < 1 || n > STEP_FIELDS, err, BORN_INVALID, "train: a batch has 1 to %d fields",
                  STEP_FIELDS);
+    BORN_TRY(pay_average(s, err));
     bool eagerly = wants_eager(s);
     if (!eagerly && !s->plan.session) BORN_TRY(born_step_plan(s, batch, n, err));
     eagerly = eagerly || !fits(&s->plan, batch, n);
-    BORN_TRY(eagerly ? run_eager(s, batch, n, &value, scores, err) : run_planned(s, batch, n, &value, scores, err));
-    if (loss) *loss = value;
-    return BORN_OK;
+    born_status st = eagerly ? run_eager(s, batch, n, &value, scores, err)
+                             : run_planned(s, batch, n, &value, scores, err);
+    if (st) {
+        s->desc.net->root->step_serial++;
+        quiet(s);
+    }
+    if (loss && !st) *loss = value;
+    return st;
 }
 
 born_status born_step_evaluate(born_step *s, const born_array *batch, int n, double *loss, born_array *scores,
@@ -311,6 +311,7 @@ born_status born_step_evaluate(born_step *s, const born_array *batch, int n, dou
     born_scope_end(scope);
     born_module_train(s->desc.net, training);
     (void)born_grad_mode(s->b, was);
+    if (st) quiet(s);
     if (loss) *loss = value;
     return st;
 }
@@ -361,6 +362,7 @@ void born_step_close(born_step **sp)
     *sp = NULL;
     (void)!born_step_sync(s, &late);
     born__step_forget(&s->plan);
+    born__step_keep_free(&s->keep);
     born__chain_unhold(s->b);
     born__free(s->scores);
     born__free(s);

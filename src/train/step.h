@@ -1,7 +1,9 @@
 /* A training step from inside. step.c runs it (by its plan, or eagerly), step_plan.c records it as a graph,
-   step_blame.c finds what made a loss bad, step_items.c lists what a step changes. Invariants: weights live twice while
-   a plan runs: in the session as state, which is `ahead`, and in the tensors of module and optimiser, which
-   born_step_sync brings up to it. A plan is of one set of batch shapes; others run eagerly after a sync. */
+   step_blame.c finds what made a loss bad, step_items.c lists what a step changes, step_keep.c keeps what an eager step
+   changes before it is known to be good. Invariants: weights live twice while a plan runs: in the session as state,
+   which is `ahead`, and in the tensors of module and optimiser, which born_step_sync brings up to it. A plan is of one
+   set of batch shapes; others run eagerly after a sync. A call that fails leaves no error on the chain, and the random
+   keys it drew are drawn again. */
 #ifndef BORN_TRAIN_STEP_H
 #define BORN_TRAIN_STEP_H
 #include <born/train.h>
@@ -34,11 +36,26 @@ typedef struct step_plan {
     bool ahead;                 /* and is ahead of the tensors */
 } step_plan;
 
+/* A buffer as it was, or the gradient that a parameter had. */
+typedef struct kept_item {
+    born_tensor of, grad;       /* grad: kept; {0}: none */
+    bool param;
+    size_t at, bytes;           /* of a buffer's copy */
+} kept_item;
+typedef struct step_keep {
+    kept_item *item;
+    size_t count, cap;
+    char *bytes;
+    size_t bytes_cap;
+} step_keep;
+
 struct born_step {
     born_step_desc desc;
     born_backend *b;            /* held */
     bool plans;                 /* recording is possible */
     step_plan plan;
+    step_keep keep;
+    bool owes_average;          /* the last step is not in the average yet, for want of memory */
     char *scores;               /* of an eager step or an evaluation */
     size_t scores_cap;
     born_step_stats stats;
@@ -46,7 +63,14 @@ struct born_step {
 
 /* Lists what a step may change, into p. */
 born_status born__step_items(const born_step *s, step_plan *p, born_error *err);
+/* Copies every item's value; writes those that changed since back, and forgets the copies. */
+born_status born__step_remember(step_plan *p, born_error *err);
+born_status born__step_put_back(step_plan *p, born_error *err);
 void born__step_forget(step_plan *p);
+/* Keeps what an eager step changes early; the end puts it back or lets it go. */
+born_status born__step_keep(born_step *s, born_error *err);
+void born__step_keep_end(born_step *s, bool put_back);
+void born__step_keep_free(step_keep *k);
 /* Computes loss and scores; on failure err has the chain's error. */
 born_status born__step_loss(const born_step *s, const born_tensor *batch, int n, born_tensor *loss,
                             born_tensor *scores, born_error *err);

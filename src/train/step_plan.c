@@ -47,7 +47,7 @@ static uint32_t version_of(born_tensor x)
     return n->view.buffer ? n->view.buffer->version : 0;
 }
 
-static born_status remember(step_plan *p, born_error *err)
+born_status born__step_remember(step_plan *p, born_error *err)
 {
     for (size_t i = 0; i < p->item_count; i++) {
         step_item *t = &p->item[i];
@@ -60,7 +60,7 @@ static born_status remember(step_plan *p, born_error *err)
     return BORN_OK;
 }
 
-static born_status put_back(step_plan *p, born_error *err)
+born_status born__step_put_back(step_plan *p, born_error *err)
 {
     born_status st = BORN_OK;
 
@@ -80,7 +80,7 @@ static born_status compute(born_step *s, const born_tensor *batch, int n, born_t
 {
     BORN_TRY(born__step_loss(s, batch, n, loss, scores, err));
     bool ok = (born_backward)(*loss) == BORN_OK && born_optim_apply(s->desc.optim) == BORN_OK;
-    if (ok) born_module_next_step(s->desc.net);
+    if (ok) ok = born__module_count(s->desc.net, born__module_next_count(s->desc.net)) == BORN_OK;
     if (ok && s->desc.ema) ok = born__ema_apply(s->desc.ema) == BORN_OK;
     return ok ? BORN_OK : born__step_error(s, err);
 }
@@ -125,11 +125,11 @@ static born_status record(born_step *s, const born_array *batch, int n, recorded
 {
     born_scope scope = born_scope_begin(s->b);
     born_error later = { 0 };
-    born_status st = remember(&s->plan, err);
+    born_status st = born__step_remember(&s->plan, err);
 
     if (!st) st = record_in_scope(s, batch, n, r, err);
     s->desc.net->root->step_serial++;
-    born_status back = put_back(&s->plan, st ? &later : err);
+    born_status back = born__step_put_back(&s->plan, st ? &later : err);
     born_scope_end(scope);
     return st ? st : back;
 }
@@ -207,7 +207,12 @@ born_status born_step_plan(born_step *s, const born_array *batch, int n, born_er
     born__step_forget(&s->plan);
     s->stats.planned = false;
     born_status st = make(s, batch, n, err);
-    if (st) born__step_forget(&s->plan);
-    else count_memory(s);
+    if (!st) {
+        count_memory(s);
+        return BORN_OK;
+    }
+    born_error ignored; /* a failure leaves nothing behind on the chain */
+    born_backend_take_error(s->b, &ignored);
+    born__step_forget(&s->plan);
     return st;
 }

@@ -68,13 +68,21 @@ static born_status log_step(born_trainer *t, born_error *err)
     return t->steps_done % every ? BORN_OK : born__train_log_add(t, &row, err);
 }
 
-static born_status one_step(born_trainer *t, born_error *err)
+/* A batch that no step was made of comes again. */
+static born_status give_back(born_trainer *t, const born_loader_position *at, born_status st)
+{
+    if (st) (void)!born_loader_position_set(t->desc.train, at, NULL);
+    return st;
+}
+
+static born_status one_step(born_trainer *t, const born_loader_position *at, born_error *err)
 {
     born_train_event *e = &t->event;
     born_array scores = { 0 };
     double loss;
 
-    BORN_TRY(born_step_run(t->step, t->field, t->field_count, &loss, t->desc.metric ? &scores : NULL, err));
+    BORN_TRY(give_back(t, at, born_step_run(t->step, t->field, t->field_count, &loss,
+                                            t->desc.metric ? &scores : NULL, err)));
     t->steps_done++;
     int64_t before = t->sums.items;
     born__train_add(t, &t->sums, loss, &scores, &e->loss, &e->metric);
@@ -95,8 +103,12 @@ static bool steps_are_over(const born_trainer *t)
 
 static born_status batches_of_epoch(born_trainer *t, born_error *err)
 {
+    born_loader_position at;
+
+    born_loader_position_get(t->desc.train, &at);
     while (born_loader_next(t->desc.train, t->field, t->field_count)) {
-        BORN_TRY(one_step(t, err));
+        BORN_TRY(one_step(t, &at, err));
+        born_loader_position_get(t->desc.train, &at);
         if (steps_are_over(t)) return BORN_OK;
         BORN_FAIL_IF(born__train_stopping(t), err, BORN_CANCELLED, "train: stopped");
         if (t->desc.validate_every > 0 && t->steps_done % t->desc.validate_every == 0)
@@ -104,7 +116,7 @@ static born_status batches_of_epoch(born_trainer *t, born_error *err)
         if (t->desc.save_every > 0 && t->steps_done % t->desc.save_every == 0)
             BORN_TRY(born__train_save(t, false, err));
     }
-    BORN_TRY(born_loader_status(t->desc.train, err));
+    BORN_TRY(give_back(t, &at, born_loader_status(t->desc.train, err)));
     t->epoch_over = true;
     return BORN_OK;
 }
@@ -135,6 +147,16 @@ static born_status count_epoch(born_trainer *t, bool best, double target, born_e
     return schedule(t, false, target, err);
 }
 
+/* What could not be written, as on a full disk, is written when training goes on. */
+static born_status save_owed(born_trainer *t, born_error *err)
+{
+    if (t->owes_best) BORN_TRY(born__train_save(t, true, err));
+    t->owes_best = false;
+    if (t->owes_step) BORN_TRY(born__train_save(t, false, err));
+    t->owes_step = false;
+    return BORN_OK;
+}
+
 /* Validation, is it the best, what is written. An epoch that max_steps cut short is looked at but not counted, so that
    training may go on in it. */
 static born_status end_of_epoch(born_trainer *t, born_error *err)
@@ -142,13 +164,14 @@ static born_status end_of_epoch(born_trainer *t, born_error *err)
     BORN_TRY(born__train_validate(t, err));
     double target = born__train_target(t);
     bool best = born__train_better(t, target);
-    if (best) t->best = target, t->best_epoch = t->epochs_done + 1;
     born_status told = tell_epoch(t, best, err);
     if (told && told != BORN_CANCELLED) return told;
+    if (best) t->best = target, t->best_epoch = t->epochs_done + 1;
     born_error late = { 0 };
     born_status st = t->epoch_over ? count_epoch(t, best, target, &late) : BORN_OK;
-    if (!st && best) st = born__train_save(t, true, &late);
-    if (!st) st = born__train_save(t, false, &late);
+    t->owes_best = t->owes_best || best;
+    t->owes_step = true;
+    if (!st) st = save_owed(t, &late);
     if (st && err) *err = late;
     return st ? st : told;
 }
@@ -181,13 +204,17 @@ static born_status plan(born_trainer *t, born_error *err)
 
     born_loader_position_get(t->desc.train, &at);
     if (t->epoch_over || at.batch >= born_loader_batches(t->desc.train)) return BORN_OK;
-    if (!born_loader_next(t->desc.train, t->field, t->field_count)) return born_loader_status(t->desc.train, err);
-    BORN_TRY(born_step_plan(t->step, t->field, t->field_count, err));
+    born_status st = born_loader_next(t->desc.train, t->field, t->field_count)
+                         ? born_step_plan(t->step, t->field, t->field_count, err)
+                         : born_loader_status(t->desc.train, err);
+    BORN_TRY(give_back(t, &at, st));
     return born_loader_position_set(t->desc.train, &at, err);
 }
 
 static born_status train(born_trainer *t, born_error *err)
 {
+    BORN_TRY(born__train_plain(t, err));
+    BORN_TRY(save_owed(t, err));
     if (is_over(t) || is_hopeless(t)) return BORN_OK;
     born_module_train(t->desc.net, true);
     BORN_TRY(plan(t, err));
@@ -201,6 +228,7 @@ static born_status finish(born_trainer *t, born_status st, born_error *err)
 {
     born_error late = { 0 };
     born_status end = born_step_sync(t->step, &late);
+    if (!end) end = born__train_plain(t, &late);
 
     t->event.why = st == BORN_CANCELLED ? BORN_TRAIN_STOPPED : st ? BORN_TRAIN_FAILED
                    : is_hopeless(t) ? BORN_TRAIN_EARLY : BORN_TRAIN_DONE;
@@ -295,6 +323,7 @@ void born_trainer_close(born_trainer **tp)
 
     if (!t) return;
     *tp = NULL;
+    (void)!born__train_plain(t, NULL);
     born_step_close(&t->step);
     born__train_log_close(t);
     born__free(t->field);

@@ -37,6 +37,8 @@ struct born_trainer {
     double best;                /* NaN: none yet */
     int64_t best_epoch, saved_step;
     int without_better;         /* epochs in a row */
+    bool owes_best, owes_step;  /* checkpoints that are still to be written */
+    bool averaged;              /* module and average are exchanged */
     double began, before;       /* clock at the start of this run; seconds of earlier ones */
     double rate, rate_from;
     int64_t rate_items;
@@ -53,6 +55,8 @@ void born__train_add(born_trainer *t, train_sums *s, double loss, const born_arr
 double born__train_mean(double sum, int64_t items);
 /* Over the validation set; CANCELLED where it was stopped. */
 born_status born__train_validate(born_trainer *t, born_error *err);
+/* The module has its own weights again, where a validation could not give them back. */
+born_status born__train_plain(born_trainer *t, born_error *err);
 /* What is compared (the metric or the loss) after an epoch, and whether `value` is better than the best. */
 double born__train_target(const born_trainer *t);
 bool born__train_better(const born_trainer *t, double value);

@@ -1,6 +1,7 @@
 /* Validation, and what counts as better. */
 #include <math.h>
 
+#include "train/step.h"
 #include "train/trainer.h"
 
 /* Scores [..., C] and integer targets [...] as the rows a metric of classes takes; others as they are. */
@@ -15,18 +16,22 @@ static void as_rows(born_array *scores, born_array *targets)
     targets->shape = BORN_SHAPE(rows);
 }
 
-/* NaN where the metric cannot look at this batch, as at the mixed classes of mixup. */
-static double metric_of(born_trainer *t, const born_array *scores, bool alone)
+/* NaN where the metric cannot look at this batch, as at the mixed classes of mixup. NOMEM, or OK. */
+static born_status metric_of(born_trainer *t, const born_array *scores, bool alone, double *value, born_error *err)
 {
     born_metric *m = t->desc.metric;
     born_array y = scores ? *scores : (born_array){ 0 }, target;
 
-    if (!m || !y.data || t->field_count < 2) return NAN;
+    *value = NAN;
+    if (!m || !y.data || t->field_count < 2) return BORN_OK;
     target = t->field[1];
     as_rows(&y, &target);
     if (alone) born_metric_reset(m);
-    if (born_metric_add(m, y, target, NULL)) return NAN;
-    return born_metric_value(m);
+    born_error e = { 0 };
+    born_status st = born_metric_add(m, y, target, &e);
+    if (!st) *value = born_metric_value(m);
+    if (st == BORN_NOMEM && err) *err = e;
+    return st == BORN_NOMEM ? st : BORN_OK;
 }
 
 double born__train_mean(double sum, int64_t items) { return items > 0 ? sum / (double)items : NAN; }
@@ -35,8 +40,9 @@ void born__train_add(born_trainer *t, train_sums *s, double loss, const born_arr
                      double *metric)
 {
     int64_t items = t->field[0].shape.rank > 0 ? t->field[0].shape.dim[0] : 1;
-    double m = metric_of(t, scores, true);
+    double m;
 
+    (void)!metric_of(t, scores, true, &m, NULL);
     s->loss += loss * (double)items;
     s->items += items;
     if (!isnan(m)) s->metric += m * (double)items, s->metric_items += items;
@@ -61,7 +67,7 @@ static born_status validate(born_trainer *t, train_sums *s, born_error *err)
         int64_t items = t->field[0].shape.rank > 0 ? t->field[0].shape.dim[0] : 1;
         s->loss += loss * (double)items;
         s->items += items;
-        s->metric = metric_of(t, &scores, false);
+        BORN_TRY(metric_of(t, &scores, false, &s->metric, err));
         t->event.done = ++done;
         t->event.total = total;
         BORN_TRY(born__train_tell(t, BORN_TRAIN_VALIDATE, err));
@@ -70,12 +76,15 @@ static born_status validate(born_trainer *t, train_sums *s, born_error *err)
     return born_loader_status(t->desc.valid, err);
 }
 
-static born_status swap_average(born_trainer *t, born_error *err)
+static born_status swap_average(born_trainer *t, bool averaged, born_error *err)
 {
-    born_status st = t->desc.ema && born_ema_updates(t->desc.ema) ? born_ema_swap(t->desc.ema) : BORN_OK;
-    BORN_FAIL_IF(st, err, st, "train: the averaged weights could not be exchanged");
+    if (t->averaged == averaged || !t->desc.ema || !born_ema_updates(t->desc.ema)) return BORN_OK;
+    if (born_ema_swap(t->desc.ema)) return born__step_error(t->step, err);
+    t->averaged = averaged;
     return BORN_OK;
 }
+
+born_status born__train_plain(born_trainer *t, born_error *err) { return swap_average(t, false, err); }
 
 born_status born__train_validate(born_trainer *t, born_error *err)
 {
@@ -85,10 +94,10 @@ born_status born__train_validate(born_trainer *t, born_error *err)
     t->valid_loss = t->valid_metric = NAN;
     if (!t->desc.valid) return BORN_OK;
     BORN_TRY(born_step_sync(t->step, err));
-    BORN_TRY(swap_average(t, err));
-    born_status st = validate(t, &s, err);
-    born_status back = swap_average(t, st ? &later : err);
-    if (st || back) return st ? st : back;
+    BORN_TRY(swap_average(t, true, err));
+    born_status st = validate(t, &s, err), back = born__train_plain(t, &later);
+    if (back && err) *err = later;      /* goes before `stopped`: what is saved now would be the averages */
+    if (st || back) return back ? back : st;
     t->valid_loss = born__train_mean(s.loss, s.items);
     t->valid_metric = s.metric;
     return BORN_OK;

@@ -1,6 +1,7 @@
-/* What writing (trainer_save.c) and reading (trainer_load.c) of a training's checkpoints share. */
+/* What writing (trainer_save.c) and reading (trainer_load.c, trainer_undo.c) of a training's checkpoints share. */
 #ifndef BORN_TRAIN_TRAINER_FILE_H
 #define BORN_TRAIN_TRAINER_FILE_H
+#include "train/step.h"
 #include "train/trainer.h"
 
 enum { NAME_MOST = 700, SCHED_MOST = 256, PATH_MOST = 4096 };
@@ -11,7 +12,6 @@ typedef struct train_filling {
     born_checkpoint *c;
     void **heap;
     size_t heap_count, heap_cap;
-    bool copies;                /* nothing is borrowed: it outlives changes */
     born_status status;
     born_error *err;
 } train_filling;
@@ -19,6 +19,26 @@ typedef struct train_filling {
 /* Everything that decides what the next step computes; born__train_empty in any case. */
 born_status born__train_fill(train_filling *f);
 void born__train_empty(train_filling *f);
+
+/* Everything that reading overwrites. */
+typedef struct train_undo {
+    step_plan tensors;          /* its items alone */
+    double *number;             /* the optimiser's, in the order of born_optim_each */
+    size_t number_count, number_cap;
+    bool short_of_memory;
+    unsigned char *had;         /* per parameter: which of its memory was there */
+    double sched[SCHED_MOST];
+    int sched_count;
+    born_loader_position at;
+    int64_t updates;            /* of the average */
+    uint64_t seed;
+    born_trainer was;
+} train_undo;
+
+/* Keeps all that; undo puts it back, without memory; the end in any case. */
+born_status born__train_undo_begin(train_undo *u, const born_trainer *t, born_error *err);
+void born__train_undo(train_undo *u, born_trainer *t);
+void born__train_undo_end(train_undo *u);
 
 typedef struct count_row {
     const char *key;

@@ -48,29 +48,6 @@ static born_status load_optim(const born_trainer *t, born_checkpoint *c, born_er
     return BORN_OK;
 }
 
-/* Gradients of micro-batches whose step is still to come. */
-static born_status load_gradients(const born_trainer *t, born_checkpoint *c, born_error *err)
-{
-    born_backend *b = born_optim_backend(t->desc.optim);
-
-    born_optim_zero_grad(t->desc.optim);
-    for (int64_t i = 0; i < born_checkpoint_count(c); i++) {
-        const char *name;
-        born_array a;
-        BORN_TRY(born_checkpoint_at(c, i, &name, &a, err));
-        if (strncmp(name, "grad.", 5) != 0) continue;
-        born_tensor p = born_module_find(t->desc.net, name + 5);
-        BORN_FAIL_IF(!p.w, err, BORN_MISMATCH, "the checkpoint has a gradient of %.100s, the network no such tensor",
-                     name + 5);
-        born_scope s = born_scope_begin(b);
-        born_status st = born_grad_set(p, (born_from)(b, a, a.dtype, NULL));
-        born_scope_end(s);
-        if (st) born_backend_take_error(b, err);
-        if (st) return st;
-    }
-    return BORN_OK;
-}
-
 typedef struct reading {
     born_checkpoint *c;
     const born_ema *ema;
@@ -145,6 +122,39 @@ static born_status load_counts(born_trainer *t, born_checkpoint *c, born_error *
     return BORN_OK;
 }
 
+/* Gradients that were gathering, in place of those there are. */
+static bool load_gradient(void *user, const born_module_item *item)
+{
+    reading *r = user;
+    char name[NAME_MOST];
+    born_array a;
+
+    if (item->role != BORN_PARAM || item->again) return true;
+    snprintf(name, sizeof name, "grad.%s", item->path);
+    if (born_checkpoint_get(r->c, name, &a, NULL)) {
+        (born_grad_clear)(item->value);
+        return true;
+    }
+    born_backend *b = born_backend_of(item->value);
+    born_tensor g = (born_from)(b, a, BORN_DTYPE_NONE, NULL);
+    if (!born_is_alive(g) || (born_grad_set)(item->value, g)) {
+        born_error e = { 0 };
+        born_backend_take_error(b, &e);
+        if (r->err) *r->err = e;
+        r->status = e.status ? e.status : BORN_STATE;
+    }
+    return !r->status;
+}
+
+static born_status load_gradients(const born_trainer *t, reading *r)
+{
+    born_scope s = born_scope_begin(born_module_backend(t->desc.net));
+    born_status st = born_module_each(t->desc.net, load_gradient, r);
+
+    born_scope_end(s);
+    return st ? st : r->status;
+}
+
 static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, born_error *err)
 {
     born_array step;
@@ -156,9 +166,9 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
     BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT,
                  "the checkpoint's random.step is no integer");
     BORN_TRY(load_optim(t, c, err));
-    BORN_TRY(load_gradients(t, c, err));
     if (r.ema) BORN_TRY(born_module_each(t->desc.net, load_average, &r));
     BORN_TRY(r.status);
+    if (counts) BORN_TRY(load_gradients(t, &r));
     if (counts) BORN_TRY(load_counts(t, c, err));
     born_status st = (born_write)(mine, step.data, step.bytes);
     BORN_FAIL_IF(st, err, st, "random.step could not be written");
@@ -170,16 +180,16 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
 static born_status load_or_leave(born_trainer *t, const char *path, bool counts, born_error *err)
 {
     born_checkpoint *c = NULL;
-    born_error ignored = { 0 };
-    train_filling before = { .t = t, .copies = true, .err = err };
+    born_error ignored;
+    train_undo before;
 
     BORN_TRY(born_checkpoint_open(path, BORN_COPY, &c, err));
-    born_status st = born__train_fill(&before);
-    if (!st) {
-        st = load_all(t, c, counts, err);
-        if (st) (void)!load_all(t, before.c, true, &ignored);
-    }
-    born__train_empty(&before);
+    born_status st = born__train_undo_begin(&before, t, err);
+    bool begun = !st;
+    if (begun) st = load_all(t, c, counts, err);
+    if (begun && st) born__train_undo(&before, t);
+    if (st) born_backend_take_error(born_optim_backend(t->desc.optim), &ignored);
+    born__train_undo_end(&before);
     born_checkpoint_close(&c);
     return st;
 }

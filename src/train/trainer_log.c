@@ -77,7 +77,11 @@ static born_status write_row(born_trainer *t, const train_row *row, born_error *
 
 born_status born__train_log_add(born_trainer *t, const train_row *row, born_error *err)
 {
-    if (!t->log.csv) return BORN_OK;
+    const train_log *l = &t->log;
+    const train_row *last = l->count ? &l->row[l->count - 1] : NULL;
+    bool twice = last && last->step == row->step && last->whole == row->whole; /* told again after a failure */
+
+    if (!t->log.csv || twice) return BORN_OK;
     BORN_FAIL_IF(!keep_row(&t->log, row), err, BORN_NOMEM, "train: no memory for the log");
     return write_row(t, row, err);
 }

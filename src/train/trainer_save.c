@@ -1,5 +1,5 @@
 /* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
-   ("optim."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
+   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
    best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +48,7 @@ static bool put_tensor(train_filling *f, const char *group, const char *path, bo
     born_array a = { .dtype = v->dtype, .shape = born_shape_of(x), .data = v->data };
 
     a.bytes = (size_t)born__view_bytes(v);
-    if (f->copies || !v->data || !born__view_contiguous(v)) {
+    if (!v->data || !born__view_contiguous(v)) {
         void *own = keep(f, NULL, a.bytes);
         if (!own) return false;
         a.data = own;
@@ -65,18 +65,18 @@ static bool put_module(void *user, const born_module_item *item)
     return item->role == BORN_SCRATCH || item->again || put_tensor(user, "model.", item->path, item->value);
 }
 
-/* Gradients that wait for the rest of their micro-batches. */
-static bool put_gradient(void *user, const born_module_item *item)
-{
-    born_tensor g = item->role == BORN_PARAM && !item->again ? (born_grad_of)(item->value) : (born_tensor){ 0 };
-    return !g.w || !born_is_alive(g) || put_tensor(user, "grad.", item->path, g);
-}
-
 static bool put_optim(void *user, const born_optim_item *item)
 {
     if (item->value.w) return put_tensor(user, "optim.", item->path, item->value);
     const double *own = keep(user, &item->number, sizeof item->number);
     return own && put(user, "optim.", item->path, &(born_array){ BORN_F64, { 0 }, own, sizeof *own });
+}
+
+/* What gathers until the optimiser steps. */
+static bool put_gradient(void *user, const born_module_item *item)
+{
+    born_tensor g = item->role == BORN_PARAM && !item->again ? (born_grad_of)(item->value) : (born_tensor){ 0 };
+    return !g.w || put_tensor(user, "grad.", item->path, g);
 }
 
 static bool put_average(void *user, const born_module_item *item)
@@ -144,8 +144,9 @@ born_status born__train_fill(train_filling *f)
     if (!put_tensor(f, "random.", "step", born__module_step(t->desc.net))) return f->status;
     BORN_TRY(born_optim_each(t->desc.optim, put_optim, f));
     BORN_TRY(f->status);
-    if (t->desc.ema) BORN_TRY(born_module_each(t->desc.net, put_average, f));
     if (t->desc.optim->micro > 0) BORN_TRY(born_module_each(t->desc.net, put_gradient, f));
+    BORN_TRY(f->status);
+    if (t->desc.ema) BORN_TRY(born_module_each(t->desc.net, put_average, f));
     BORN_TRY(f->status);
     return fill_counts(f);
 }

@@ -28,9 +28,8 @@ static void fill_set(float (*x)[48], int64_t *y, int n, uint32_t seed)
 }
 
 typedef struct variant {
-    int threads, workers;
+    int threads, workers, accumulate;
     bool ema, by_step, plateau, eager;
-    int accumulate;
 } variant;
 
 typedef struct session {
@@ -226,7 +225,7 @@ static const variant variants[] = {
     { .threads = 2, .workers = 2, .by_step = true, .ema = true },
     { .threads = 2, .plateau = true, .eager = true },
     { .threads = 1, .workers = 1, .plateau = true, .ema = true },
-    { .threads = 1, .ema = true, .accumulate = 3 },
+    { .threads = 1, .accumulate = 3, .ema = true },
 };
 
 TEST(resumed_training_equals_uninterrupted)
