@@ -8,6 +8,7 @@
 #include "cpu/attention/attention.h"
 #include "cpu/attention/attention_grad.h"
 #include "cpu/gemm/tile.h"
+#include "cpu/slots.h"
 
 enum { BLOCK = BORN_ATTN_BLOCK, MOST_BLOCKS = 4 };
 
@@ -126,7 +127,8 @@ static void by_rows(const float *a, int64_t a_row, int64_t m, int64_t n, const f
 BORN_INLINE m16 within(const born_attn_row *row, int64_t j)
 {
     int64_t last = row->hi - j, first = row->lo - j;
-    return m_and(m_first(last < 0 ? 0 : last < 16 ? last : 16), m_not(m_first(first < 0 ? 0 : first < 16 ? first : 16)));
+    m16 before = m_first(first < 0 ? 0 : first < 16 ? first : 16);
+    return m_and(m_first(last < 0 ? 0 : last < 16 ? last : 16), m_not(before));
 }
 
 /* Scores and gy v' of one query to P and dS over `in`, the keys of its block. */
@@ -231,12 +233,12 @@ static void key_block(const item *t, int64_t j)
     }
     if (last < 0) return;
     int64_t from = first * BLOCK, n = last * BLOCK + rows_of(t, last) - from;
+    const float *q = t->at + s->q + (t->i0 + from) * s->Dp, *gy = t->at + s->gy + (t->i0 + from) * s->Vp;
+    float *dk = t->at + (t->later ? s->dk_part : s->dk), *dv = t->at + (t->later ? s->dv_part : s->dv);
     for (int64_t r = 0; r < BLOCK; r += BORN_TILE_M) {
         int64_t m = BLOCK - r < BORN_TILE_M ? BLOCK - r : BORN_TILE_M, key = j + r;
-        by_rows(t->at + s->ds_turned + key * s->rows + from, s->rows, m, n, t->at + s->q + (t->i0 + from) * s->Dp, s->Dp,
-                t->at + (t->later ? s->dk_part : s->dk) + key * s->Dp, true, false);
-        by_rows(t->at + s->p_turned + key * s->rows + from, s->rows, m, n, t->at + s->gy + (t->i0 + from) * s->Vp, s->Vp,
-                t->at + (t->later ? s->dv_part : s->dv) + key * s->Vp, true, false);
+        by_rows(t->at + s->ds_turned + key * s->rows + from, s->rows, m, n, q, s->Dp, dk + key * s->Dp, true, false);
+        by_rows(t->at + s->p_turned + key * s->rows + from, s->rows, m, n, gy, s->Vp, dv + key * s->Vp, true, false);
     }
 }
 
@@ -349,19 +351,22 @@ typedef struct back_job {
     born_attn_scratch s;
     float *scratch;
     int64_t items, places;
+    born_slots slots;
 } back_job;
 
-/* Places share the items evenly; a range of them works in the scratch of its first. */
+/* Ranges of places, which share the items evenly, work in the slots there are for them. */
 static void run_places(void *ctx, int64_t begin, int64_t end)
 {
-    const back_job *j = ctx;
-    item t = { .b = &j->b, .s = j->s, .at = j->scratch + begin * j->s.floats };
+    back_job *j = ctx;
+    int slot = born__slot_take(&j->slots);
+    item t = { .b = &j->b, .s = j->s, .at = j->scratch + slot * j->s.floats };
 
     for (int64_t i = begin * j->items / j->places; i < end * j->items / j->places; i++) {
         t.batch = i / j->b.a.Hk;
         t.kh = i % j->b.a.Hk;
         run_item(&t);
     }
+    born__slot_give(&j->slots, slot);
 }
 
 born_status BORN_K(attention_grad_f32)(born_call *c, const born_exec *x)
