@@ -13,7 +13,7 @@
 
 enum { BLOCK_ROWS = BORN_TILE_M * 16, BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL };
 
-_Static_assert(BLOCK_ROWS <= BORN_GEMM_SLACK_ROWS, "scratch has room for one block more");
+_Static_assert((int)BLOCK_ROWS <= (int)BORN_GEMM_SLACK_ROWS, "scratch has room for one block more");
 
 typedef struct gemm_job {
     const born_gemm *g;
