@@ -131,39 +131,65 @@ BORN_INLINE m16 within(const born_attn_row *row, int64_t j)
     return m_and(m_first(last < 0 ? 0 : last < 16 ? last : 16), m_not(before));
 }
 
-/* Scores and gy v' of one query to P and dS over `in`, the keys of its block. */
-static void weigh(const item *t, int64_t r, span in)
+/* Scores of one query over `in` to scaled ones, -inf where it sees no key; the largest. */
+BORN_INLINE float mask_scores(const born_attn_row *row, v16 scale, span in, float *p)
 {
-    const born_attn *a = &t->b->a;
-    float *p = t->at + t->s.p + r * t->s.Tp, *ds = t->at + t->s.ds + r * t->s.Tp, best[16];
-    const v16 none = v_set(-INFINITY), scale = v_set(a->scale);
-    v16 top = none, lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
-    born_attn_row row;
+    const v16 none = v_set(-INFINITY);
+    v16 top = none;
+    float best[16];
 
-    born__attn_row_start(&row, a, t->i0 + r);
     for (int64_t j = in.lo; j < in.hi; j += 16) {
-        v16 s = v_sel(within(&row, j), v_mul(v_load(p + j), scale), none);
+        v16 s = v_mul(v_load(p + j), scale);
+        if (j < row->lo || j + 16 > row->hi) s = v_sel(within(row, j), s, none);
         v_store(p + j, s);
         top = v_maxr(s, top);
     }
     v_store(best, top);
     for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
-    top = v_set(best[0]);
+    return best[0];
+}
+
+/* Scores to exp(score - top) in place; returns 1 / their sum by law (b), 0 where there is no key. */
+BORN_INLINE float exponents(float top_, span in, float *p)
+{
+    const v16 none = v_set(-INFINITY), top = v_set(top_);
+    v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
     m16 any = m_first(0);
+
+    for (int64_t base = in.lo / 64 * 64; base < in.hi; base += 64)
+        BORN_UNROLL
+        for (int a = 0; a < 4; a++) {
+            int64_t j = base + 16 * a;
+            if (j < in.lo || j >= in.hi) continue;
+            v16 s = v_load(p + j);
+            m16 on = v_ne(s, none);
+            v16 e = v_sel(on, exp_v16(v_sub(s, top)), v_zero());
+            any = m_or(any, on);
+            v_store(p + j, e);
+            lane[a] = v_add(lane[a], e);
+        }
+    return m_any(any) ? 1 / row_fold(v_add, lane) : 0;
+}
+
+/* Scores and gy v' of one query to P and dS over `in`, the keys of its block. */
+static void weigh(const item *t, int64_t r, span in)
+{
+    const born_attn *a = &t->b->a;
+    float *p = t->at + t->s.p + r * t->s.Tp, *ds = t->at + t->s.ds + r * t->s.Tp;
+    born_attn_row row;
+
+    born__attn_row_start(&row, a, t->i0 + r);
+    v16 by = v_set(exponents(mask_scores(&row, v_set(a->scale), in, p), in, p));
+    v16 shift = v_set(t->at[t->s.shift + t->i0 + r]);
     for (int64_t j = in.lo; j < in.hi; j += 16) {
-        v16 s = v_load(p + j);
-        m16 on = v_ne(s, none);
-        v16 e = v_sel(on, exp_v16(v_sub(s, top)), v_zero());
-        any = m_or(any, on);
-        v_store(p + j, e);
-        lane[j / 16 % 4] = v_add(lane[j / 16 % 4], e);
-    }
-    v16 by = v_set(m_any(any) ? 1 / row_fold(v_add, lane) : 0), shift = v_set(t->at[t->s.shift + t->i0 + r]);
-    for (int64_t j = in.lo; j < in.hi; j += 16) {
-        m16 m = within(&row, j);
-        v16 w = v_sel(m, v_mul(v_load(p + j), by), v_zero());
+        v16 w = v_mul(v_load(p + j), by), d = v_mul(w, v_sub(v_load(ds + j), shift));
+        if (j < row.lo || j + 16 > row.hi) {
+            m16 m = within(&row, j);
+            w = v_sel(m, w, v_zero());
+            d = v_sel(m, d, v_zero());
+        }
         v_store(p + j, w);
-        v_store(ds + j, v_sel(m, v_mul(w, v_sub(v_load(ds + j), shift)), v_zero()));
+        v_store(ds + j, d);
     }
 }
 
