@@ -295,6 +295,9 @@ static void make_gemm(kcase *k, born_dtype t)
     born_gemm_attrs *a = (born_gemm_attrs *)(void *)k->attrs;
     int64_t m = case_in(k, 1, 60), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
 
+    if (case_chance(k, 5)) m = case_in(k, 100, 300), kk = case_in(k, 800, 1300); /* what is packed block by block */
+    if (case_chance(k, 5)) n = case_in(k, 300, 700), kk = case_in(k, 200, 300);
+    if (case_chance(k, 5)) n = case_in(k, 200, 300), m = case_in(k, 500, 700);   /* what is written row by row */
     a->alpha = case_chance(k, 50) ? 0.7 : 1;
     a->beta = case_chance(k, 50) ? 1.3 : 1;
     a->trans_a = case_chance(k, 50);
