@@ -106,8 +106,8 @@ static void list_terms(const batch_job *j, const int64_t lo[3], const int64_t hi
                 int64_t x = sign * (k0 * w->dilation[0] * j->xs[0] + k1 * w->dilation[1] * j->xs[1] +
                                     k2 * w->dilation[2] * j->xs[2]);
                 stretch *last = &t->at[t->count - (t->count > 0)];
-                bool follows = t->count && last->x + last->n * BORN_BATCH_BLOCK == x && last->w + last->n * j->rows == term;
-                if (follows) last->n += v->cg;
+                bool here = t->count && last->x + last->n * BORN_BATCH_BLOCK == x;
+                if (here && last->w + last->n * j->rows == term) last->n += v->cg;
                 else t->at[t->count++] = (stretch){ x, term, v->cg };
             }
 }
