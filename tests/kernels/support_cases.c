@@ -323,6 +323,7 @@ static void make_conv(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 25); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 20);
     x[0] = case_in(k, 1, pixels ? 3 : 2);
+    if (pixels && case_chance(k, 40)) x[0] = case_in(k, 24, 70), layout = case_chance(k, 50); /* lanes may be images */
     x[1] = groups * cg;
     w[0] = groups * mg;
     w[1] = cg;
@@ -368,6 +369,7 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 40); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
     x[0] = y[0] = case_in(k, 1, 3);
+    if (pixels && case_chance(k, 40)) x[0] = y[0] = case_in(k, 24, 70), layout = case_chance(k, 50);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;

@@ -84,7 +84,8 @@ static void (*const tile_of[MOST][WIDE])(const last_tile *) = { { tile_1_1 }, { 
                                                                 { tile_4_1 }, { tile_5_1 }, { tile_6_1 } };
 #else
 TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1)
-static void (*const tile_of[MOST][WIDE])(const last_tile *) = { { tile_1_1 }, { tile_2_1 }, { tile_3_1 }, { tile_4_1 } };
+static void (*const tile_of[MOST][WIDE])(const last_tile *) = { { tile_1_1 }, { tile_2_1 }, { tile_3_1 },
+                                                                { tile_4_1 } };
 #endif
 
 /* Adds n pixels under tap k2 from o2 on, whose cells lie at x (the image's row): those in the padding meet zeros. */
@@ -92,7 +93,8 @@ static int64_t add_row(const last_job *j, int64_t o2, int64_t k2, const float *x
 {
     const born_window *w = &j->v->win;
     int64_t s = w->stride[2], at = o2 * s - w->pad[2] + k2 * w->dilation[2];
-    int64_t before = at < 0 ? (-at + s - 1) / s : 0, inside = w->in[2] > at ? (w->in[2] - at + s - 1) / s : 0, count = 0;
+    int64_t before = at < 0 ? (-at + s - 1) / s : 0, inside = w->in[2] > at ? (w->in[2] - at + s - 1) / s : 0;
+    int64_t count = 0;
 
     if (!x) before = n;
     if (before > n) before = n;
@@ -186,7 +188,8 @@ static void store_panels(void *ctx, int64_t begin, int64_t end)
     int64_t width = v->panels * BORN_PANEL, taps = v->rows / v->cg;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t g = i / v->panels, m = i % v->panels * BORN_PANEL, live = v->mg - m < BORN_PANEL ? v->mg - m : BORN_PANEL;
+        int64_t g = i / v->panels, m = i % v->panels * BORN_PANEL, left = v->mg - m;
+        int64_t live = left < BORN_PANEL ? left : BORN_PANEL;
         for (int64_t c = 0; c < v->cg; c++)
             for (int64_t k = 0; k < taps; k++) {
                 int64_t k2 = k % kernel[2], k1 = k / kernel[2] % kernel[1], k0 = k / kernel[2] / kernel[1];
