@@ -238,6 +238,7 @@ static born_status apply(born_optim *o)
 
     if (!g || !w) s = born__optim_fail(o, BORN_NOMEM, "no memory for a step");
     if (!s && (!compute_all(o, g, w) || !reserve_nodes(o))) s = born__optim_status(o);
+    if (!s) s = born_sync(o->b); /* what waits on the chain finds out now whether there is memory */
     if (!s) s = assign_all(o, w);
     born__free(g), born__free(w);
     return s;
