@@ -26,4 +26,5 @@
 #include "sched.h"
 #include "tensor.h"
 #include "trace.h"
+#include "train.h"
 #endif

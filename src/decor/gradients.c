@@ -50,15 +50,19 @@ born_tensor(born_detach)(born_tensor x)
     for (int i = n->level; i > 0; i--)
         if (born__is_autodiff(n->chain->link[i])) level = i - 1;
     born_node *d = born__node_new(n->chain, level);
-    if (!d) {
-        born__fail(&err, BORN_NOMEM, "detach: out of memory");
-        born__chain_fail(n->chain, &err, NULL);
-        return born__poison(BORN_NOMEM);
+    if (!d) s = born__fail(&err, BORN_NOMEM, "detach: out of memory");
+    if (d) {
+        d->view = n->view;
+        if (d->view.buffer) d->view.buffer->refs++;
+        born__node_own(d);
     }
-    d->view = n->view;
-    if (d->view.buffer) d->view.buffer->refs++;
-    born__node_own(d);
-    return born__node_handle(d);
+    for (int i = 1; i <= level && !s; i++) {
+        born_backend *link = n->chain->link[i];
+        if (link->share) s = link->share(link, n, d, &err);
+    }
+    if (s == BORN_OK) return born__node_handle(d);
+    born__chain_fail(n->chain, &err, NULL);
+    return born__poison(s);
 }
 
 static born_status seed_of(const born_node *n, born_node **out, born_error *err)

@@ -192,6 +192,12 @@ static void trace_destroy(born_backend *self)
     born__blocks_free(&st->blocks);
 }
 
+static born_status trace_share(born_backend *self, born_node *from, born_node *to, born_error *err)
+{
+    trace_note *note = note_of(self, from);
+    return note ? set_note(self, to, note->vid, note->at != NULL, err) : BORN_OK;
+}
+
 static const born_backend_ops trace_ops = {
     .name = "trace",
     .read = trace_read,
@@ -205,6 +211,7 @@ born_backend *born_trace(born_backend *below)
     born_backend *b = born__link_new(&trace_ops, BORN_RANK_TRACE, below, sizeof(trace_state));
     if (b->ops == &trace_ops && !b->chain->dead) {
         b->forget = trace_forget;
+        b->share = trace_share;
         ((trace_state *)b->state)->serial = 1;
     }
     return b;

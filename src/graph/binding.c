@@ -485,7 +485,7 @@ static born_status list_patches(born_gframe *f, born_binding *b, int32_t k, born
         int32_t first = f->graph->structure->first_operand[seg->node[c]];
         for (int i = 0; i < n->in_count + n->out_count; i++) {
             born_vid v = i < n->in_count ? n->in[i] : n->out[i - n->in_count];
-            born_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
+            born_slot_where w = v < 0 ? BORN_AT_NOTHING : b->slot[b->slot[v].root].where;
             if (w != BORN_AT_INPUT && w != BORN_AT_EXTERN && w != BORN_AT_STATE) continue;
             BORN_FAIL_IF(!born__grow((void **)&seg->patch, &seg->patch_cap, seg->patch_count + 1, sizeof *seg->patch),
                          err, BORN_NOMEM, "session: out of memory");

@@ -9,7 +9,7 @@
 enum { BORN_MAX_BINDINGS = 16 };
 
 /* Where a value's bytes are. */
-typedef enum born_where {
+typedef enum born_slot_where {
     BORN_AT_NOTHING,        /* not bound, or absent */
     BORN_AT_CONST,
     BORN_AT_INPUT,          /* frame.input[slot.index] */
@@ -17,12 +17,12 @@ typedef enum born_where {
     BORN_AT_HOST,           /* the binding's host memory, at offset */
     BORN_AT_EXTERN,         /* frame.external[root]: a control node's result, or the aligned copy of a constant */
     BORN_AT_STATE,          /* the session's tie slot.index: the buffer this run writes */
-} born_where;
+} born_slot_where;
 
 /* One value in one binding. Aliases name their root and lie `offset` bytes into it. */
 typedef struct born_slot {
     born_view view;
-    born_where where;       /* of a root */
+    born_slot_where where;  /* of a root */
     born_vid root;
     int32_t index;
     int32_t last_use;       /* of a root: the last use of all its aliases */

@@ -345,3 +345,12 @@ born_status born__state_keep(born_session *s, born_error *err)
     }
     return BORN_OK;
 }
+
+void born__state_back(born_session *s)
+{
+    for (int i = 0; i < s->tie_count; i++) {
+        born_tie *t = &s->tie[i];
+        t->now = !t->now;
+        t->view.data = t->p[t->now];
+    }
+}

@@ -1,5 +1,5 @@
 /* State of a session: outputs that are inputs of the next run (born_session_tie). Each tie has two buffers. Private to
-   src/graph.
+   src/graph and src/train.
      append  the graph only concatenates (patterns.def, APPEND): the state stays where it is, in a buffer with room
              along the growing axis, and the run writes what is new behind it. Inputs are never written in place, so
              other readers of the past are no matter.
@@ -51,4 +51,7 @@ size_t born__state_missing(const born_gframe *f, const born_binding *b, int32_t 
 born_status born__state_fit(born_gframe *f, int32_t k, bool plan, born_error *err);
 /* session.c, after the run: all memory first, then the change. */
 born_status born__state_keep(born_session *s, born_error *err);
+/* The state is what it was before the last run. Only for ties that do not append, after a run whose state was not given
+   by the caller. */
+void born__state_back(born_session *s);
 #endif

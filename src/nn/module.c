@@ -444,6 +444,7 @@ void(born_forward_n)(born_module *m, const born_tensor *in, int n_in, born_tenso
     for (int i = 0; i < n_out; i++) out[i] = born__poison(BORN_STATE);
     if (!m || !m->ops) return;
     m->ops->forward(m, in, n_in, out, n_out, at);
+    if (m->root->watch) m->root->watch(m->root->watch_user, m, out, n_out);
 }
 
 born_tensor(born_forward)(born_module *m, born_tensor x, const born_site *at)

@@ -28,6 +28,9 @@ typedef struct born_module_root {
     born_tensor step;           /* i64, rank 0: what keys are computed from; kept */
     uint64_t step_serial;       /* counts born_module_next_step, so that modules notice a new step */
     bool again;                 /* a checkpoint is being run again: buffers stay as they are */
+    /* Told of every forward that has ended, inner ones first; NULL: nobody. */
+    void (*watch)(void *user, const born_module *m, const born_tensor *out, int n_out);
+    void *watch_user;
 } born_module_root;
 
 struct born_module {

@@ -201,23 +201,23 @@ static born_status assign_both(born_ema *e, const born_tensor *first, const born
     return s ? s : BORN_STATE;
 }
 
-static void averages(const born_ema *e, born_tensor *to)
+static void averages(const born_ema *e, bool first_one, born_tensor *to)
 {
     for (size_t i = 0; i < e->count; i++) {
         const average *a = &e->item[i];
         born_tensor d = born__like(a->mean, e->decay, at), r = born__like(a->mean, 1 - e->decay, at);
-        to[i] = e->updates ? MIX(a->mean, d, a->value, r) : (born_copy)(a->value, at);
+        to[i] = first_one ? (born_copy)(a->value, at) : MIX(a->mean, d, a->value, r);
     }
 }
 
-static born_status change(born_ema *e, bool swap)
+static born_status change(born_ema *e, bool first_one, bool swap)
 {
     if (!e || !e->b || e->decay < 0) return BORN_STATE;
     born_tensor *first = born__calloc(2 * e->count, sizeof *first), *second = first ? first + e->count : NULL;
     if (!first) return BORN_NOMEM;
     born_scope s = born_scope_begin(e->b);
     bool was = born_grad_mode(e->b, false);
-    if (!swap) averages(e, first);
+    if (!swap) averages(e, first_one, first);
     for (size_t i = 0; swap && i < e->count; i++) {
         first[i] = (born_copy)(e->item[i].value, at);
         second[i] = (born_copy)(e->item[i].mean, at);
@@ -229,14 +229,18 @@ static born_status change(born_ema *e, bool swap)
     return st;
 }
 
+born_status born__ema_apply(born_ema *e) { return change(e, false, false); }
+void born__ema_count(born_ema *e) { e->updates++; }
+void born__ema_set_updates(born_ema *e, int64_t updates) { e->updates = updates; }
+
 born_status born_ema_update(born_ema *e)
 {
-    BORN_TRY(change(e, false));
-    e->updates++;
+    BORN_TRY(change(e, e && !e->updates, false));
+    born__ema_count(e);
     return BORN_OK;
 }
 
-born_status born_ema_swap(born_ema *e) { return change(e, true); }
+born_status born_ema_swap(born_ema *e) { return change(e, false, true); }
 
 born_tensor born_ema_find(const born_ema *e, const char *path)
 {

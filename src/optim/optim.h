@@ -128,6 +128,16 @@ born_tensor born__low_full(born_backend *b, born_dtype t, born_shape shape, doub
 born_status born__optim_state(born_optim *o, born_param *p);
 /* Does text match a pattern of '*' and '?'? */
 bool born__glob(const char *pattern, const char *text);
+/* For a planned step (src/train). meet: the parameters that have gradients now take part, get their state, and the
+   numbers of the next step are in the operand. numbers: of the next step of those that take part, on the host, counting
+   nothing; count: that step was taken. */
+born_status born__optim_meet(born_optim *o);
+const double *born__optim_numbers(born_optim *o);
+void born__optim_count(born_optim *o);
+/* An update of an average that is not its first as calls, counting nothing; the count of one. */
+born_status born__ema_apply(born_ema *e);
+void born__ema_count(born_ema *e);
+void born__ema_set_updates(born_ema *e, int64_t updates);
 born_status born__lbfgs_step(born_optim *o, born_closure_fn closure, void *user, double *loss);
 void born__lbfgs_free(born_optim *o);
 

@@ -56,7 +56,7 @@ static void fill_line(born_optim *o, born_param *p, double *n)
 }
 
 /* Parameters of a group that have taken the same steps share a line of numbers. */
-static born_status write_numbers(born_optim *o)
+static void fill_numbers(born_optim *o)
 {
     o->lines = 0;
     for (size_t i = 0; i < o->param_count; i++) {
@@ -74,6 +74,11 @@ static born_status write_numbers(born_optim *o)
         p->line = o->lines++;
         fill_line(o, p, o->numbers + p->line * NUMBERS);
     }
+}
+
+static born_status write_numbers(born_optim *o)
+{
+    fill_numbers(o);
     return (born_write)(o->operand, o->numbers, o->param_count * NUMBERS * sizeof *o->numbers);
 }
 
@@ -301,6 +306,7 @@ born_status born_optim_step(born_optim *o)
     if (!o->row->update) return born__optim_fail(o, BORN_STATE, "it steps by born_optim_step_closure");
     if (o->desc.accumulate > 1 && o->micro + 1 < o->desc.accumulate) {
         o->micro++;
+        born_module_next_step(o->net);
         return BORN_OK;
     }
     BORN_TRY(run(o, step));
@@ -342,6 +348,29 @@ born_status born_optim_tick(born_optim *o)
     count_step(o);
     return BORN_OK;
 }
+
+static born_status meet(born_optim *o)
+{
+    bool any = false;
+
+    BORN_TRY(find_active(o, &any));
+    BORN_TRY(write_numbers(o));
+    return any ? BORN_OK : born__optim_fail(o, BORN_STATE, "no parameter has a gradient of this loss");
+}
+
+born_status born__optim_meet(born_optim *o)
+{
+    BORN_TRY(can_step(o));
+    return run(o, meet);
+}
+
+const double *born__optim_numbers(born_optim *o)
+{
+    fill_numbers(o);
+    return o->numbers;
+}
+
+void born__optim_count(born_optim *o) { count_step(o); }
 
 born_status born_optim_apply(born_optim *o)
 {

@@ -51,6 +51,9 @@ struct born_backend {
     void *state;                /* the link's own */
     /* Frees a note of this level when its node dies; may unref other nodes (release is iterative). NULL: none. */
     void (*forget)(born_backend *self, void *note);
+    /* `to` is `from` under another handle (born_detach): makes what this level knows of it known of `to`. NULL: nothing
+       to do. */
+    born_status (*share)(born_backend *self, born_node *from, born_node *to, born_error *err);
     int level, rank;
 };
 

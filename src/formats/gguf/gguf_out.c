@@ -117,16 +117,22 @@ static uint64_t get_sum(const unsigned char *p)
     return v;
 }
 
+static born_status save_zeros(born_filesave *f, size_t n, born_error *err)
+{
+    static const unsigned char zeros[1024];
+
+    for (; n > sizeof zeros; n -= sizeof zeros) BORN_TRY(born__filesave_write(f, zeros, sizeof zeros, err));
+    return born__filesave_write(f, zeros, n, err);
+}
+
 static born_status save_pieces(born_gguf_out *o, born_filesave *f, born_error *err)
 {
-    static const unsigned char zeros[GGUF_MAX_ALIGN];
-
     for (size_t i = 0; i < o->piece_count; i++) {
         const piece *p = &o->piece[i];
         if (o->sums && i + 1 < o->piece_count) set_sum(&o->sums[i + 1], born__hash(p->data, p->bytes, i));
         BORN_TRY(born__filesave_write(f, p->data, p->bytes, err));
         size_t over = p->bytes % o->align;
-        if (over) BORN_TRY(born__filesave_write(f, zeros, o->align - over, err));
+        if (over) BORN_TRY(save_zeros(f, o->align - over, err));
     }
     return BORN_OK;
 }
