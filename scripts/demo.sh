@@ -19,6 +19,6 @@ echo "A network learns to tell ten kinds of clothes apart, from 60,000 images of
 show "$build/born" train cnn --steps 320 --augment none --out "$folder"
 echo
 echo "Another process opens the checkpoint and looks at images of the test part:"
-show "$build/born" predict "$folder/best.born" --index 0,4,23 --time
+show "$build/born" predict "$folder/best.born" --index 0,2,4 --time
 echo
 echo "The whole training is '$build/born train cnn' (docs/recipes.md); trained networks of others: make demo-onnx."
