@@ -1,6 +1,6 @@
-/* What rebuilds a network, as texts of a checkpoint (which keeps them as "meta.<key>"): "recipe" is the recipe's name, "recipe.option.<name>" an option's
-   text, "recipe.data.<name>" a fact of the data. Reading treats them as hostile: each number is checked, and sizes and
-   lists must agree. */
+/* What rebuilds a network, as texts of a checkpoint (which keeps them as "meta.<key>"): "recipe" is the recipe's name,
+   "recipe.option.<name>" an option's text, "recipe.data.<name>" a fact of the data. Reading treats them as hostile:
+   each number is checked, and sizes and lists must agree. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -5,9 +5,10 @@
 static void lstm_forward(born_module *m, const born_tensor *in, int n_in, born_tensor *out, int n_out,
                          const born_site *at)
 {
-    born_tensor given[3] = { { 0 }, n_in > 1 ? in[1] : (born_tensor){ 0 }, n_in > 2 ? in[2] : (born_tensor){ 0 } }, y[3];
+    born_tensor given[3] = { { 0 } }, y[3];
     born_module *drop = born_module_get(m, "drop");
 
+    for (int i = 1; i < n_in && i < 3; i++) given[i] = in[i];
     given[0] = (born_forward)(drop, (born_forward)(born_module_get(m, "embedding"), in[0], at), at);
     (born_forward_n)(born_module_get(m, "lstm"), given, 3, y, 3, at);
     out[0] = (born_forward)(born_module_get(m, "head"), (born_forward)(drop, y[0], at), at);

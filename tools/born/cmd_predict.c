@@ -99,7 +99,8 @@ static int parse(int argc, char **argv, predict_options *o)
         else
             return cli_usage_error("predict", "more than %d files", PREDICT_MOST);
     }
-    return o->checkpoint ? -1 : cli_usage_error("predict", "which checkpoint? 'born train' writes runs/RECIPE/best.born");
+    if (o->checkpoint) return -1;
+    return cli_usage_error("predict", "which checkpoint? 'born train' writes runs/RECIPE/best.born");
 }
 
 /* ---- items ----------------------------------------------------------------------------------------------------- */

@@ -125,7 +125,8 @@ static int recipe_option(cli_args *a, int recipe, born_recipe *r)
         return cli_usage_error("train", "no option '%s'", cli_word(a));
     memcpy(name, word, n);
     name[n] = '\0';
-    if (!born_recipe_get(r, name)) return cli_usage_error("train", "%s has no option '--%s'", born_recipe_name(r), name);
+    if (!born_recipe_get(r, name))
+        return cli_usage_error("train", "%s has no option '--%s'", born_recipe_name(r), name);
     if (!value && is_flag(recipe, name)) value = "1";
     if (!value && !cli_value(a, cli_word(a), &value)) value = NULL;
     if (!value) return cli_usage_error("train", "--%s needs a value", name);
@@ -213,7 +214,8 @@ static void print_data(born_recipe *r)
 /* An argument as a shell takes it. */
 static void print_word(const char *w)
 {
-    bool plain = *w && strspn(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,:+@%") == strlen(w);
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,:+@%";
+    bool plain = *w && strspn(w, harmless) == strlen(w);
 
     if (!plain) putchar('\'');
     for (; *w; w++) {

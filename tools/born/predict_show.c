@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "picture.h"
+#include "draw_picture.h"
 #include "predict.h"
 
 enum { BAR = 24, MOST_TOP = 64 };

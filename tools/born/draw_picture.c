@@ -1,6 +1,6 @@
 /* Pictures in a terminal: each character is two pixels, one above the other, as a half block in two of the terminal's
    256 colours; where there is no terminal, a character as bright as both together. */
-#include "picture.h"
+#include "draw_picture.h"
 
 #include <stdio.h>
 #include <string.h>
