@@ -2,7 +2,8 @@
 # words of a line "ctest-labels: ..." in the file: slow, threads, cross (run on every target), device, posix (not built
 # for WASI), hub (linked with that component, left out where it is not built). Exit code 77 means skipped. All run in the root of the source tree; scripts learn where things are from the
 # environment:
-#   BORN_BIN the tool, BORN_LIB and BORN_SHARED_LIB the libraries, BORN_SOURCE, BORN_BUILD, CC, CXX, BORN_LAUNCHER.
+#   BORN_BIN the tool, BORN_LIB and BORN_SHARED_LIB the libraries, BORN_LINK what a program that uses the components is
+#   linked with (each but the last may be missing), BORN_SOURCE, BORN_BUILD, CC, CXX, BORN_LAUNCHER.
 file(GLOB BORN_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.c)
 file(GLOB BORN_TEST_CXX CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
 file(GLOB BORN_TEST_SH CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.sh)
@@ -12,6 +13,17 @@ set(BORN_TEST_ENV
     "BORN_SOURCE=${PROJECT_SOURCE_DIR}" "BORN_BUILD=${CMAKE_BINARY_DIR}" "CC=${CMAKE_C_COMPILER}"
     "BORN_LIB=$<TARGET_FILE:born_static>" "BORN_SANITIZE=${BORN_SANITIZE}"
     "BORN_LAUNCHER=${CMAKE_CROSSCOMPILING_EMULATOR}")
+set(BORN_LINK "")
+if(TARGET born_hub)
+    string(APPEND BORN_LINK "$<TARGET_FILE:born_hub> ${BORN_JANSSON} ")
+endif()
+string(APPEND BORN_LINK "$<TARGET_FILE:born_codecs>")
+foreach(library PNG_LIBRARY_RELEASE JPEG_LIBRARY_RELEASE ZLIB_LIBRARY_RELEASE)
+    if(${library})
+        string(APPEND BORN_LINK " ${${library}}")
+    endif()
+endforeach()
+list(APPEND BORN_TEST_ENV "BORN_LINK=${BORN_LINK} $<TARGET_FILE:born_static>")
 if(TARGET born)
     list(APPEND BORN_TEST_ENV "BORN_BIN=$<TARGET_FILE:born>")
 endif()
