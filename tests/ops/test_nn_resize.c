@@ -111,8 +111,8 @@ TEST(resize_of_f64_equals_its_definition)
                                     tensor_list(4, sizes[s]) };
                 born_view out;
                 double scale[4];
-                resize_case c = { .x = in, .out = sizes[s], .scale = scale, .mode = 1 + way % 2, .coordinates = coordinates,
-                                  .exclude = way / 2 == 1, .antialias = way / 2 == 2, .a = -0.75 };
+                resize_case c = { .x = in, .out = sizes[s], .scale = scale, .mode = 1 + way % 2, .a = -0.75,
+                                  .coordinates = coordinates, .exclude = way / 2 == 1, .antialias = way / 2 == 2 };
                 born_resize_attrs a = { .mode = c.mode, .coordinate_mode = coordinates, .exclude_outside = c.exclude,
                                         .antialias = c.antialias, .cubic_coeff_a = c.a };
                 for (int d = 0; d < 4; d++) scale[d] = (double)sizes[s][d] / (double)in[0].dim[d];
