@@ -1,7 +1,8 @@
 # Tests: tests/<folder>/test_<name>.c is a program, .cpp one in C++, .sh and .py scripts. Labels: the folder, and the
 # words of a line "ctest-labels: ..." in the file: slow, threads, cross (run on every target), device, posix (not built
-# for WASI), hub (linked with that component, left out where it is not built). Exit code 77 means skipped. All run in the root of the source tree; scripts learn where things are from the
-# environment:
+# for WASI), hub (linked with that component, left out where it is not built), source (reads sources alone, so it is the
+# same in every build). Exit code 77 means skipped. The programs of a label build as one target, tests_<label>. All run
+# in the root of the source tree; scripts learn where things are from the environment:
 #   BORN_BIN the tool, BORN_LIB and BORN_SHARED_LIB the libraries, BORN_SOURCE, BORN_BUILD, CC, CXX, BORN_LAUNCHER.
 file(GLOB BORN_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.c)
 file(GLOB BORN_TEST_CXX CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
@@ -32,7 +33,6 @@ function(born_test_labels file out)
     set(${out} "${labels}" PARENT_SCOPE)
 endfunction()
 
-# The programs of a label build as one target, tests_<label>.
 function(born_test_group name)
     foreach(label IN LISTS ARGN)
         if(NOT TARGET tests_${label})
