@@ -130,6 +130,21 @@ static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
     if (rank && case_chance(k, 2)) dim[case_in(k, 0, rank - 1)] = 0;
 }
 
+/* Halves the inner dims until a case has at most this many elements: a large one shows no more, and takes seconds. */
+static void bound(int rank, int64_t *dim)
+{
+    const int64_t most = 1 << 17;
+    for (int d = rank - 1; d > 0; d--) {
+        int64_t n = 1;
+        for (int i = 0; i < rank; i++) n *= dim[i];
+        while (n > most && dim[d] > 1) {
+            n /= dim[d];
+            dim[d] = (dim[d] + 1) / 2;
+            n *= dim[d];
+        }
+    }
+}
+
 /* Operands that broadcast to one shape. */
 static void make_elementwise(kcase *k, born_dtype t)
 {
@@ -139,6 +154,7 @@ static void make_elementwise(kcase *k, born_dtype t)
 
     dims(k, rank, 9, dim);
     if (case_chance(k, 10)) dim[0] = rank ? 1500 : 1;
+    bound(rank, dim);
     for (int i = 0; i < op->max_in; i++) {
         int64_t d[BORN_MAX_RANK];
         int lead = op->max_in > 1 && case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
