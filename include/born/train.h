@@ -65,7 +65,8 @@ BORN_API void born_step_close(born_step **s);
 /// peak is known after. The first born_step_run does it otherwise.
 BORN_API BORN_CHECK born_status born_step_plan(born_step *s, const born_array *batch, int n, born_error *err);
 /// Runs one step: loss (NULL allowed) before it, scores (NULL allowed; valid until the next call). A batch of another
-/// shape than the plan's runs eagerly, with the same bits. On failure weights are those before the step.
+/// shape than the plan's runs eagerly, with the same bits. On failure weights, buffers and gathered gradients are those
+/// before the step, and the chain holds no error.
 BORN_API BORN_CHECK born_status born_step_run(born_step *s, const born_array *batch, int n, double *loss,
                                               born_array *scores, born_error *err);
 /// Loss and scores of a batch without a step, in evaluation mode, not recorded.
@@ -179,6 +180,8 @@ static inline BORN_CHECK born_status born_trainer_open(const born_trainer_desc *
 BORN_API void born_trainer_close(born_trainer **t);
 /// Trains to the end. A loss that is not finite ends it: RANGE; err names the step and the first tensor that is bad,
 /// and weights are those before that step. Ends with the weights of the last step (born_trainer_best loads the best).
+/// After a failure (a bad batch, a full disk, no memory) nothing is lost: called again it goes on with the same batch
+/// and writes what could not be written.
 /// Continued training equals uninterrupted training bit for bit. *result NULL allowed.
 BORN_API BORN_CHECK born_status born_trainer_run(born_trainer *t, born_train_result *result, born_error *err);
 /// The trainer's step: its plan's peak.
