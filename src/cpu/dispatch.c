@@ -14,19 +14,23 @@
 #define PROTOTYPE(level, LEVEL, fn, dt) born_status born_k_##fn##_##dt##_##level(born_call *c, const born_exec *x);
 #define KERNEL(ID, name, DT, dt, fn, query, pack) BORN_LEVELS(PROTOTYPE, fn, dt)
 #define KERNEL_DOT(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_DOT(PROTOTYPE, fn, dt)
+#define KERNEL_LANES(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_LANES(PROTOTYPE, fn, dt)
 #include "cpu/kernels.def"
 #undef KERNEL
 #undef KERNEL_DOT
+#undef KERNEL_LANES
 
 #define ROW(level, LEVEL, ID, name, DT, dt, fn, query, pack)                                                          \
     { #name "_" #dt, BORN_OP_##ID, BORN_##DT, BORN_LEVEL_##LEVEL, query, born_k_##fn##_##dt##_##level, pack },
 #define KERNEL(ID, name, DT, dt, fn, query, pack) BORN_LEVELS(ROW, ID, name, DT, dt, fn, query, pack)
 #define KERNEL_DOT(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_DOT(ROW, ID, name, DT, dt, fn, query, pack)
+#define KERNEL_LANES(ID, name, DT, dt, fn, query, pack) BORN_LEVELS_LANES(ROW, ID, name, DT, dt, fn, query, pack)
 static const born_kernel rows[] = {
 #include "cpu/kernels.def"
 };
 #undef KERNEL
 #undef KERNEL_DOT
+#undef KERNEL_LANES
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 

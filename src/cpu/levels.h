@@ -4,16 +4,21 @@
 #ifndef BORN_CPU_LEVELS_H
 #define BORN_CPU_LEVELS_H
 
-/* BORN_LEVELS(X, ...): X(level, LEVEL, ...) for each level that has every kernel, best last. */
+/* BORN_LEVELS(X, ...): X(level, LEVEL, ...) for each level, best last. BORN_LEVELS_LANES: those with vector registers,
+   where the machine has such; its scalar level then runs the reference, whose bits are the same, and the tool is smaller
+   by a copy that only processors without AVX2 would run. */
 #if defined(__x86_64__)
-#define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__) X(avx2, AVX2, __VA_ARGS__) X(avx512, AVX512, __VA_ARGS__)
+#define BORN_LEVELS_LANES(X, ...) X(avx2, AVX2, __VA_ARGS__) X(avx512, AVX512, __VA_ARGS__)
+#define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__) BORN_LEVELS_LANES(X, __VA_ARGS__)
 /* the same for kernels made of integer dot products */
 #define BORN_LEVELS_DOT(X, ...) BORN_LEVELS(X, __VA_ARGS__) X(avx512vnni, AVX512VNNI, __VA_ARGS__)
 #elif defined(__aarch64__)
-#define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__) X(neon, NEON, __VA_ARGS__)
+#define BORN_LEVELS_LANES(X, ...) X(neon, NEON, __VA_ARGS__)
+#define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__) BORN_LEVELS_LANES(X, __VA_ARGS__)
 #define BORN_LEVELS_DOT(X, ...) BORN_LEVELS(X, __VA_ARGS__)
 #else
 #define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__)
+#define BORN_LEVELS_LANES(X, ...) BORN_LEVELS(X, __VA_ARGS__)
 #define BORN_LEVELS_DOT(X, ...) BORN_LEVELS(X, __VA_ARGS__)
 #endif
 

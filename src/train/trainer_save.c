@@ -1,6 +1,6 @@
 /* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
-   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
-   best.born in the trainer's folder. trainer_load.c reads them. */
+   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own
+   counts; files step-<n>.born and best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -170,11 +170,12 @@ born_status born__train_path_in(const born_trainer *t, const char *name, char *p
 /* The step of a checkpoint's name, -1 for other names. */
 static int64_t step_of(const char *name)
 {
-    long long step = 0;
-    int end = 0;
+    int64_t step = 0;
+    int digits = 0;
 
-    if (sscanf(name, "step-%18lld.born%n", &step, &end) != 1 || !end || name[end] || step < 0) return -1;
-    return step;
+    if (strncmp(name, "step-", 5) != 0) return -1;
+    for (name += 5; *name >= '0' && *name <= '9' && digits < 18; name++, digits++) step = 10 * step + (*name - '0');
+    return digits > 0 && !strcmp(name, ".born") ? step : -1;
 }
 
 /* The checkpoint with the largest step below `below`, -1: none. The count of all in *count. */

@@ -27,17 +27,18 @@ static void failed(verify_result *r, const char *where, const char *why)
 /* "rtol R atol A" in tolerance.txt goes before the options. */
 static void read_tolerance(const char *folder, running *x)
 {
-    char path[4096], word[16];
-    double v;
+    char path[4096], line[256];
     FILE *f;
 
     x->rtol = x->o->rtol;
     x->atol = x->o->atol;
     if (snprintf(path, sizeof path, "%s/tolerance.txt", folder) >= (int)sizeof path || !(f = fopen(path, "r"))) return;
-    while (fscanf(f, "%15s %lf", word, &v) == 2) {
-        if (!strcmp(word, "rtol")) x->rtol = v;
-        if (!strcmp(word, "atol")) x->atol = v;
-    }
+    while (fgets(line, sizeof line, f))
+        for (char *p = line; (p = strpbrk(p, "ra")) != NULL;) {    /* "rtol 1e-3 atol 1e-5", on one line or more */
+            double *to = !strncmp(p, "rtol ", 5) ? &x->rtol : !strncmp(p, "atol ", 5) ? &x->atol : NULL;
+            if (to) *to = strtod(p + 5, &p);
+            else p++;
+        }
     fclose(f);
 }
 
