@@ -92,7 +92,8 @@ static void list_row(const last_job *j, int64_t o2, int64_t k2, const float *x, 
     const born_window *w = &j->v->win;
     int64_t at = o2 * w->stride[2] - w->pad[2] + k2 * w->dilation[2], step = j->v->xs[2];
 
-    for (int64_t i = 0; i < n; i++, at += w->stride[2]) to[i] = x && at >= 0 && at < w->in[2] ? x + at * step : j->zeros;
+    for (int64_t i = 0; i < n; i++, at += w->stride[2])
+        to[i] = x && at >= 0 && at < w->in[2] ? x + at * step : j->zeros;
 }
 
 /* Pixels [p0, p1) as tap k of group g meets them. */
