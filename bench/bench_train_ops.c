@@ -1,6 +1,6 @@
 /* The f32 operators of a training step of an MLP 784-128-10 and of a small GPT (width 128, context 256, 65 symbols,
    batch 4), on the CPU, best of many runs:
-     bench_train_ops [--mask LEVEL] [--threads N] [--op NAME] [--seconds S] [--json]       (without N: with 1 and with 2)
+     bench_train_ops [--mask LEVEL] [--threads N] [--op NAME] [--seconds S] [--json]   (without N: with 1 and with 2)
    GFLOP/s count products; GB/s operands and results once. Shares are of the FMA peak of the threads, measured in the
    same run. compare_torch_ops.py puts PyTorch's times beside. */
 #include <stdio.h>

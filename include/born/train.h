@@ -65,7 +65,8 @@ BORN_API void born_step_close(born_step **s);
 /// peak is known after. The first born_step_run does it otherwise.
 BORN_API BORN_CHECK born_status born_step_plan(born_step *s, const born_array *batch, int n, born_error *err);
 /// Runs one step: loss (NULL allowed) before it, scores (NULL allowed; valid until the next call). A batch of another
-/// shape than the plan's runs eagerly, with the same bits. On failure weights are those before the step.
+/// shape than the plan's runs eagerly, with the same bits. On failure weights, buffers and gathered gradients are those
+/// before the step, and the chain holds no error.
 BORN_API BORN_CHECK born_status born_step_run(born_step *s, const born_array *batch, int n, double *loss,
                                               born_array *scores, born_error *err);
 /// Loss and scores of a batch without a step, in evaluation mode, not recorded.
@@ -89,7 +90,8 @@ typedef enum born_train_event_kind {
     BORN_TRAIN_VALIDATE,        /* after each batch of a validation: done, total */
     BORN_TRAIN_EPOCH,           /* after an epoch and its validation */
     BORN_TRAIN_SAVED,           /* path: a checkpoint was written */
-    BORN_TRAIN_END              /* why: what ended it */
+    BORN_TRAIN_END,             /* why: what ended it */
+    BORN_TRAIN_CHECKED          /* after a validation within an epoch (validate_every) */
 } born_train_event_kind;
 
 typedef enum born_train_end {
@@ -109,10 +111,10 @@ typedef struct born_train_event {
     int64_t done, total;        /* batches of a validation */
     int64_t items;              /* of this step */
     double loss, metric;        /* STEP: of its batch; EPOCH: means over the epoch's batches */
-    double valid_loss, valid_metric;    /* EPOCH */
+    double valid_loss, valid_metric;    /* EPOCH, CHECKED */
     double lr;                  /* of group 0 */
     double seconds, items_per_second;   /* since the start; of the last steps */
-    bool best;                  /* EPOCH: the best so far. SAVED: written because of that */
+    bool best;                  /* EPOCH, CHECKED: the best so far. SAVED: written because of that */
     const char *path;           /* SAVED */
     const char *metric_name;    /* "accuracy"; NULL: there is none */
     const born_trainer *trainer;
@@ -138,7 +140,7 @@ typedef struct born_trainer_desc {
     bool metric_down;           /* smaller is better */
     int64_t epochs;             /* 0: 1 */
     int64_t max_steps;          /* ends after so many steps in all; 0: no limit */
-    int64_t validate_every;     /* steps; 0: each epoch */
+    int64_t validate_every;     /* steps after which it also validates; 0: only after each epoch */
     int64_t validate_batches;   /* most batches of a validation; 0: all */
     const char *folder;         /* for checkpoints and logs, made where it is missing; NULL: nothing is written */
     int64_t save_every;         /* steps; 0: each epoch */
@@ -179,6 +181,8 @@ static inline BORN_CHECK born_status born_trainer_open(const born_trainer_desc *
 BORN_API void born_trainer_close(born_trainer **t);
 /// Trains to the end. A loss that is not finite ends it: RANGE; err names the step and the first tensor that is bad,
 /// and weights are those before that step. Ends with the weights of the last step (born_trainer_best loads the best).
+/// After a failure (a bad batch, a full disk, no memory) nothing is lost: called again it goes on with the same batch
+/// and writes what could not be written.
 /// Continued training equals uninterrupted training bit for bit. *result NULL allowed.
 BORN_API BORN_CHECK born_status born_trainer_run(born_trainer *t, born_train_result *result, born_error *err);
 /// The trainer's step: its plan's peak.

@@ -116,7 +116,8 @@ static void weigh(const back_job *j, const born_attn_row *r, float *p, float *ds
         born__lanes_add_f32(&sum, p[k]);
     }
     if (any) by = 1 / born__lanes_end_f32(&sum);
-    for (int64_t d = 0; d < a->Dv; d++) born__lanes_add_f32(&along, at_f32(gy + d * j->b->gy.d) * at_f32(y + d * a->y.d));
+    for (int64_t d = 0; d < a->Dv; d++)
+        born__lanes_add_f32(&along, at_f32(gy + d * j->b->gy.d) * at_f32(y + d * a->y.d));
     float shift = born__lanes_end_f32(&along);
     for (int64_t k = 0; k < a->T; k++) {
         ds[k] = 0;

@@ -18,7 +18,7 @@ typedef struct train_row {
 typedef struct train_log {
     train_row *row;
     size_t count, cap;
-    FILE *json, *csv;           /* NULL: not written */
+    FILE *json, *csv;           /* NULL: not written, or to be written anew */
 } train_log;
 
 /* Sums over the batches of an epoch or a validation. */
@@ -38,6 +38,7 @@ struct born_trainer {
     int64_t best_epoch, saved_step;
     int without_better;         /* epochs in a row */
     bool owes_best, owes_step;  /* checkpoints that are still to be written */
+    bool refill;                /* the loader's batches were read before or while something failed */
     bool averaged;              /* module and average are exchanged */
     double began, before;       /* clock at the start of this run; seconds of earlier ones */
     double rate, rate_from;

@@ -8,10 +8,11 @@
 #include "optim/optim.h"
 #include "train/trainer_file.h"
 
-static born_status load_module(born_checkpoint *c, const char *group, born_module *net, born_error *err)
+/* averages: they take the place of the parameters they are of, where there are any. */
+static born_status load_module(born_checkpoint *c, bool averages, born_module *net, born_error *err)
 {
     int64_t count = born_checkpoint_count(c), used = 0;
-    size_t skip = strlen(group);
+    char average[NAME_MOST];
     born_named_array *a = born__calloc((size_t)count + 1, sizeof *a);
 
     BORN_FAIL_IF(!a, err, BORN_NOMEM, "train: no memory for %lld names", (long long)count);
@@ -19,8 +20,10 @@ static born_status load_module(born_checkpoint *c, const char *group, born_modul
     for (int64_t i = 0; i < count && !st; i++) {
         const char *name;
         st = born_checkpoint_at(c, i, &name, &a[used].value, err);
-        if (st || strncmp(name, group, skip) != 0) continue;
-        a[used++].name = name + skip;
+        if (st || strncmp(name, "model.", 6) != 0) continue;
+        snprintf(average, sizeof average, "ema.%s", name + 6);
+        if (averages) (void)!born_checkpoint_get(c, average, &a[used].value, NULL);
+        a[used++].name = name + 6;
     }
     const born_load_desc d = { .allow_missing = false };
     if (!st) st = born_module_load_arrays(net, a, used, &d, err);
@@ -161,7 +164,7 @@ static born_status load_all(born_trainer *t, born_checkpoint *c, bool counts, bo
     born_tensor mine = born__module_step(t->desc.net);
     reading r = { .c = c, .ema = t->desc.ema, .err = err };
 
-    BORN_TRY(load_module(c, "model.", t->desc.net, err));
+    BORN_TRY(load_module(c, false, t->desc.net, err));
     BORN_TRY(born_checkpoint_get(c, "random.step", &step, err));
     BORN_FAIL_IF(step.dtype != BORN_I64 || step.shape.rank != 0, err, BORN_FORMAT,
                  "the checkpoint's random.step is no integer");
@@ -227,18 +230,6 @@ born_status born_trainer_best(born_trainer *t, born_error *err)
     return load_or_leave(t, path, false, err);
 }
 
-/* Averages, where there are any, take the place of the parameters they are of. */
-static born_status load_averages(born_checkpoint *c, born_module *net, born_error *err)
-{
-    for (int64_t i = 0; i < born_checkpoint_count(c); i++) {
-        const char *name;
-        born_array a;
-        BORN_TRY(born_checkpoint_at(c, i, &name, &a, err));
-        if (!strncmp(name, "ema.", 4)) BORN_TRY(born_module_copy_in(net, name + 4, a, err));
-    }
-    return BORN_OK;
-}
-
 born_status born_trainer_load(const char *path, born_module *net, born_error *err)
 {
     born_checkpoint *c = NULL;
@@ -246,9 +237,8 @@ born_status born_trainer_load(const char *path, born_module *net, born_error *er
 
     BORN_FAIL_IF(!path || !net || !net->root, err, BORN_INVALID, "train: no path, or no module that is alive");
     BORN_TRY(born_checkpoint_open(path, BORN_COPY, &c, err));
-    born_status st = load_module(c, "model.", net, err);
-    if (!st && born_checkpoint_int(c, "ema.updates", &updates, NULL) == BORN_OK && updates > 0)
-        st = load_averages(c, net, err);
+    bool averages = born_checkpoint_int(c, "ema.updates", &updates, NULL) == BORN_OK && updates > 0;
+    born_status st = load_module(c, averages, net, err);
     born_checkpoint_close(&c);
     return st;
 }

@@ -1,6 +1,7 @@
 /* The logs of training: log.csv (numbers only; what is not known is empty) and log.jsonl (the same rows as objects), a
    row for some of the steps and one for each epoch. A training that goes on takes over the rows of its past from
-   log.csv and writes both files anew up to there, so that they read as if it had never stopped. */
+   log.csv and writes both files anew up to there, so that they read as if it had never stopped; so does one whose rows
+   could not be written. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "base/json.h"
 #include "train/trainer.h"
 
-enum { LINE_MOST = 512, COLUMNS = 9 };
+enum { LINE_MOST = 512, COLUMNS = 9, PATH_MOST = 4096 };
 static const char columns[] = "step,epoch,whole_epoch,loss,metric,valid_loss,valid_metric,lr,seconds";
 
 static bool keep_row(train_log *l, const train_row *row)
@@ -75,15 +76,79 @@ static born_status write_row(born_trainer *t, const train_row *row, born_error *
     return BORN_OK;
 }
 
+/* ---- both files -------------------------------------------------------------------------------------------------- */
+
+static void close_files(train_log *l)
+{
+    if (l->csv) fclose(l->csv);
+    if (l->json) fclose(l->json);
+    l->csv = l->json = NULL;
+}
+
+static born_status path_of(const born_trainer *t, const char *name, char *path, born_error *err)
+{
+    int n = snprintf(path, PATH_MOST, "%s/%s", t->desc.folder, name);
+    BORN_FAIL_IF(n < 0 || n >= PATH_MOST, err, BORN_INVALID, "train: the folder's path is too long");
+    return BORN_OK;
+}
+
+static born_status open_file(const born_trainer *t, const char *name, FILE **out, born_error *err)
+{
+    char path[PATH_MOST];
+
+    BORN_TRY(path_of(t, name, path, err));
+    *out = fopen(path, "w");
+    BORN_FAIL_IF(!*out, err, BORN_IO, "train: %.150s: %s", path, strerror(errno));
+    return BORN_OK;
+}
+
+static born_status move_file(const born_trainer *t, const char *from, const char *to, born_error *err)
+{
+    char old[PATH_MOST], new[PATH_MOST];
+
+    BORN_TRY(path_of(t, from, old, err));
+    BORN_TRY(path_of(t, to, new, err));
+    BORN_FAIL_IF(rename(old, new), err, BORN_IO, "train: %.150s: %s", new, strerror(errno));
+    return BORN_OK;
+}
+
+static born_status write_beside(born_trainer *t, born_error *err)
+{
+    BORN_TRY(open_file(t, "log.csv.part", &t->log.csv, err));
+    BORN_TRY(open_file(t, "log.jsonl.part", &t->log.json, err));
+    fprintf(t->log.csv, "%s\n", columns);
+    BORN_FAIL_IF(fflush(t->log.csv), err, BORN_IO, "train: the logs in %.120s cannot be written: %s", t->desc.folder,
+                 strerror(errno));
+    for (size_t i = 0; i < t->log.count; i++) BORN_TRY(write_row(t, &t->log.row[i], err));
+    BORN_TRY(move_file(t, "log.csv.part", "log.csv", err));
+    return move_file(t, "log.jsonl.part", "log.jsonl", err);
+}
+
+/* Both files anew, with all rows: beside the old ones, which stay where that fails. */
+static born_status write_all(born_trainer *t, born_error *err)
+{
+    char path[PATH_MOST];
+    born_status st = write_beside(t, err);
+
+    if (!st) return BORN_OK;
+    close_files(&t->log);
+    if (!path_of(t, "log.csv.part", path, NULL)) (void)remove(path);
+    if (!path_of(t, "log.jsonl.part", path, NULL)) (void)remove(path);
+    return st;
+}
+
 born_status born__train_log_add(born_trainer *t, const train_row *row, born_error *err)
 {
-    const train_log *l = &t->log;
+    train_log *l = &t->log;
     const train_row *last = l->count ? &l->row[l->count - 1] : NULL;
     bool twice = last && last->step == row->step && last->whole == row->whole; /* told again after a failure */
 
-    if (!t->log.csv || twice) return BORN_OK;
-    BORN_FAIL_IF(!keep_row(&t->log, row), err, BORN_NOMEM, "train: no memory for the log");
-    return write_row(t, row, err);
+    if (!t->desc.folder || t->desc.no_logs) return BORN_OK;
+    BORN_FAIL_IF(!twice && !keep_row(l, row), err, BORN_NOMEM, "train: no memory for the log");
+    if (!l->csv) return write_all(t, err);
+    born_status st = twice ? BORN_OK : write_row(t, row, err);
+    if (st) close_files(l); /* with half a row, perhaps: the next one writes both files anew */
+    return st;
 }
 
 /* ---- the past ---------------------------------------------------------------------------------------------------- */
@@ -123,35 +188,19 @@ static born_status take_over(born_trainer *t, const char *path, born_error *err)
     return BORN_OK;
 }
 
-static born_status open_file(const born_trainer *t, const char *name, FILE **out, born_error *err)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", t->desc.folder, name);
-
-    BORN_FAIL_IF(n < 0 || (size_t)n >= sizeof path, err, BORN_INVALID, "train: the folder's path is too long");
-    *out = fopen(path, "w");
-    BORN_FAIL_IF(!*out, err, BORN_IO, "train: %.150s: %s", path, strerror(errno));
-    return BORN_OK;
-}
-
 born_status born__train_log_open(born_trainer *t, born_error *err)
 {
-    char path[4096];
+    char path[PATH_MOST];
 
     BORN_TRY(born__train_folder(t, err));
-    snprintf(path, sizeof path, "%s/log.csv", t->desc.folder);
+    BORN_TRY(path_of(t, "log.csv", path, err));
     if (t->steps_done > 0) BORN_TRY(take_over(t, path, err));
-    BORN_TRY(open_file(t, "log.csv", &t->log.csv, err));
-    BORN_TRY(open_file(t, "log.jsonl", &t->log.json, err));
-    fprintf(t->log.csv, "%s\n", columns);
-    for (size_t i = 0; i < t->log.count; i++) BORN_TRY(write_row(t, &t->log.row[i], err));
-    return BORN_OK;
+    return write_all(t, err);
 }
 
 void born__train_log_close(born_trainer *t)
 {
-    if (t->log.csv) fclose(t->log.csv);
-    if (t->log.json) fclose(t->log.json);
+    close_files(&t->log);
     born__free(t->log.row);
     t->log = (train_log){ 0 };
 }

@@ -37,7 +37,7 @@ typedef struct born_node born_node;
 /* The part of storage that every leaf's buffer begins with. */
 struct born_buffer {
     char *data;                 /* host address; NULL where the device's memory is not the host's, or not there yet */
-    born_backend *keeper;       /* the link above the leaf that makes this storage when it is needed; NULL: the leaf's */
+    born_backend *keeper;       /* the link above the leaf that makes it when it is needed; NULL: it is the leaf's */
     size_t bytes;
     const char *writer;         /* what last changed it in place: an op's name or "write"; NULL: nothing yet */
     uint32_t version;           /* counts changes in place; views of the buffer share it */

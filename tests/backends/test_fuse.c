@@ -453,8 +453,10 @@ static bool work(born_status *status)
     bool good = true;
     born_scope s = born_scope_begin(b);
     born_f32 x = born_requires_grad(born_from_f32(b, BORN_ARRAY(data, 2, 3))), y = x;
-    for (int i = 0; i < 30; i++) y = born_add(born_mul(born_tanh(y), x), born_transpose(born_reshape(y, BORN_SHAPE(3, 2)),
-                                                                                    (born_ints){ 0 }));
+    for (int i = 0; i < 30; i++) {
+        born_f32 turned = born_transpose(born_reshape(y, BORN_SHAPE(3, 2)), (born_ints){ 0 });
+        y = born_add(born_mul(born_tanh(y), x), turned);
+    }
     good = born_backward(born_reduce_sum(y, (born_ints){ 0 }, NULL)) == BORN_OK && good;
     good = born_is_alive(born_assign(y, born_mul(y, 0.5))) && good;
     good = born_read(y, out, sizeof out) == BORN_OK && good;

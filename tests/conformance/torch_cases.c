@@ -1,5 +1,5 @@
-/* torch_cases DIR [--fuse]: runs every reference case from PyTorch below DIR (a folder with case.json and case.npz), over
-   born_fuse where asked, and prints "FAIL <case>: <reason>" for each that fails, "SKIP <case>: <reason>" for each that
+/* torch_cases DIR [--fuse]: runs every reference case from PyTorch below DIR (a folder with case.json and case.npz),
+   over born_fuse where asked. Prints "FAIL <case>: <reason>" for each that fails, "SKIP <case>: <reason>" for each that
    is not run, and last "N passed, N failed, N skipped". Exit code 1 if any failed, 2 for wrong usage, 3 where DIR
    cannot be read. */
 #define _POSIX_C_SOURCE 200809L     /* scandir, lstat */

@@ -130,6 +130,21 @@ static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
     if (rank && case_chance(k, 2)) dim[case_in(k, 0, rank - 1)] = 0;
 }
 
+/* Halves the inner dims until a case has at most this many elements: a large one shows no more, and takes seconds. */
+static void bound(int rank, int64_t *dim)
+{
+    const int64_t most = 1 << 17;
+    for (int d = rank - 1; d > 0; d--) {
+        int64_t n = 1;
+        for (int i = 0; i < rank; i++) n *= dim[i];
+        while (n > most && dim[d] > 1) {
+            n /= dim[d];
+            dim[d] = (dim[d] + 1) / 2;
+            n *= dim[d];
+        }
+    }
+}
+
 /* Operands that broadcast to one shape. */
 static void make_elementwise(kcase *k, born_dtype t)
 {
@@ -139,6 +154,7 @@ static void make_elementwise(kcase *k, born_dtype t)
 
     dims(k, rank, 9, dim);
     if (case_chance(k, 10)) dim[0] = rank ? 1500 : 1;
+    bound(rank, dim);
     for (int i = 0; i < op->max_in; i++) {
         int64_t d[BORN_MAX_RANK];
         int lead = op->max_in > 1 && case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
@@ -295,6 +311,9 @@ static void make_gemm(kcase *k, born_dtype t)
     born_gemm_attrs *a = (born_gemm_attrs *)(void *)k->attrs;
     int64_t m = case_in(k, 1, 60), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
 
+    if (case_chance(k, 5)) m = case_in(k, 100, 300), kk = case_in(k, 800, 1300); /* what is packed block by block */
+    if (case_chance(k, 5)) n = case_in(k, 300, 700), kk = case_in(k, 200, 300);
+    if (case_chance(k, 5)) n = case_in(k, 200, 300), m = case_in(k, 500, 700);   /* what is written row by row */
     a->alpha = case_chance(k, 50) ? 0.7 : 1;
     a->beta = case_chance(k, 50) ? 1.3 : 1;
     a->trans_a = case_chance(k, 50);
@@ -320,6 +339,7 @@ static void make_conv(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 25); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 20);
     x[0] = case_in(k, 1, pixels ? 3 : 2);
+    if (pixels && case_chance(k, 40)) x[0] = case_in(k, 24, 70), layout = case_chance(k, 50); /* lanes may be images */
     x[1] = groups * cg;
     w[0] = groups * mg;
     w[1] = cg;
@@ -365,6 +385,7 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 40); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
     x[0] = y[0] = case_in(k, 1, 3);
+    if (pixels && case_chance(k, 40)) x[0] = y[0] = case_in(k, 24, 70), layout = case_chance(k, 50);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;

@@ -155,7 +155,10 @@ static born_graph *random_graph(uint64_t seed, int outputs)
     state = seed;
     for (int i = 0; i < INPUTS; i++) in[i] = (v[i] = born_from_f32(b, (born_array){ BORN_F32, shape[i], data, 0 })).any;
     CHECK_OK(born_trace_begin(b, in, INPUTS, &err), &err);
-    for (int i = INPUTS; i < VALUES; i++) v[i] = random_call(v[i - 1 - (int)below(i < 8 ? 3 : 7)], v[below((unsigned)i)]);
+    for (int i = INPUTS; i < VALUES; i++) {
+        born_f32 near = v[i - 1 - (int)below(i < 8 ? 3 : 7)];
+        v[i] = random_call(near, v[below((unsigned)i)]);
+    }
     for (int i = 0; i < outputs; i++) out[i] = v[VALUES - 1 - i].any;
     CHECK_OK(born_trace_end(b, out, outputs, &g, &err), &err);
     born_backend_close(&b);

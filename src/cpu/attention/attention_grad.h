@@ -5,7 +5,7 @@
 #include "cpu/kernel.h"
 #include "ops/attention_back.h"
 
-enum { BORN_ATTN_BACK_KEYS = 4096, BORN_ATTN_BACK_PLACES = 64 };
+enum { BORN_ATTN_BACK_KEYS = 4096, BORN_ATTN_BACK_PLACES = 64 };     /* places: at most BORN_SLOTS */
 
 typedef struct born_attn_scratch {
     int64_t Dp, Vp, Tp, Qp;             /* D, Dv, T and Tq up to whole vectors */

@@ -8,6 +8,7 @@
 #include "cpu/attention/attention.h"
 #include "cpu/attention/attention_grad.h"
 #include "cpu/gemm/tile.h"
+#include "cpu/slots.h"
 
 enum { BLOCK = BORN_ATTN_BLOCK, MOST_BLOCKS = 4 };
 
@@ -126,42 +127,69 @@ static void by_rows(const float *a, int64_t a_row, int64_t m, int64_t n, const f
 BORN_INLINE m16 within(const born_attn_row *row, int64_t j)
 {
     int64_t last = row->hi - j, first = row->lo - j;
-    return m_and(m_first(last < 0 ? 0 : last < 16 ? last : 16), m_not(m_first(first < 0 ? 0 : first < 16 ? first : 16)));
+    m16 before = m_first(first < 0 ? 0 : first < 16 ? first : 16);
+    return m_and(m_first(last < 0 ? 0 : last < 16 ? last : 16), m_not(before));
+}
+
+/* Scores of one query over `in` to scaled ones, -inf where it sees no key; the largest. */
+BORN_INLINE float mask_scores(const born_attn_row *row, v16 scale, span in, float *p)
+{
+    const v16 none = v_set(-INFINITY);
+    v16 top = none;
+    float best[16];
+
+    for (int64_t j = in.lo; j < in.hi; j += 16) {
+        v16 s = v_mul(v_load(p + j), scale);
+        if (j < row->lo || j + 16 > row->hi) s = v_sel(within(row, j), s, none);
+        v_store(p + j, s);
+        top = v_maxr(s, top);
+    }
+    v_store(best, top);
+    for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
+    return best[0];
+}
+
+/* Scores to exp(score - top) in place; returns 1 / their sum by law (b), 0 where there is no key. */
+BORN_INLINE float exponents(float top_, span in, float *p)
+{
+    const v16 none = v_set(-INFINITY), top = v_set(top_);
+    v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
+    m16 any = m_first(0);
+
+    for (int64_t base = in.lo / 64 * 64; base < in.hi; base += 64)
+        BORN_UNROLL
+        for (int a = 0; a < 4; a++) {
+            int64_t j = base + 16 * a;
+            if (j < in.lo || j >= in.hi) continue;
+            v16 s = v_load(p + j);
+            m16 on = v_ne(s, none);
+            v16 e = v_sel(on, exp_v16(v_sub(s, top)), v_zero());
+            any = m_or(any, on);
+            v_store(p + j, e);
+            lane[a] = v_add(lane[a], e);
+        }
+    return m_any(any) ? 1 / row_fold(v_add, lane) : 0;
 }
 
 /* Scores and gy v' of one query to P and dS over `in`, the keys of its block. */
 static void weigh(const item *t, int64_t r, span in)
 {
     const born_attn *a = &t->b->a;
-    float *p = t->at + t->s.p + r * t->s.Tp, *ds = t->at + t->s.ds + r * t->s.Tp, best[16];
-    const v16 none = v_set(-INFINITY), scale = v_set(a->scale);
-    v16 top = none, lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
+    float *p = t->at + t->s.p + r * t->s.Tp, *ds = t->at + t->s.ds + r * t->s.Tp;
     born_attn_row row;
 
     born__attn_row_start(&row, a, t->i0 + r);
+    v16 by = v_set(exponents(mask_scores(&row, v_set(a->scale), in, p), in, p));
+    v16 shift = v_set(t->at[t->s.shift + t->i0 + r]);
     for (int64_t j = in.lo; j < in.hi; j += 16) {
-        v16 s = v_sel(within(&row, j), v_mul(v_load(p + j), scale), none);
-        v_store(p + j, s);
-        top = v_maxr(s, top);
-    }
-    v_store(best, top);
-    for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
-    top = v_set(best[0]);
-    m16 any = m_first(0);
-    for (int64_t j = in.lo; j < in.hi; j += 16) {
-        v16 s = v_load(p + j);
-        m16 on = v_ne(s, none);
-        v16 e = v_sel(on, exp_v16(v_sub(s, top)), v_zero());
-        any = m_or(any, on);
-        v_store(p + j, e);
-        lane[j / 16 % 4] = v_add(lane[j / 16 % 4], e);
-    }
-    v16 by = v_set(m_any(any) ? 1 / row_fold(v_add, lane) : 0), shift = v_set(t->at[t->s.shift + t->i0 + r]);
-    for (int64_t j = in.lo; j < in.hi; j += 16) {
-        m16 m = within(&row, j);
-        v16 w = v_sel(m, v_mul(v_load(p + j), by), v_zero());
+        v16 w = v_mul(v_load(p + j), by), d = v_mul(w, v_sub(v_load(ds + j), shift));
+        if (j < row.lo || j + 16 > row.hi) {
+            m16 m = within(&row, j);
+            w = v_sel(m, w, v_zero());
+            d = v_sel(m, d, v_zero());
+        }
         v_store(p + j, w);
-        v_store(ds + j, v_sel(m, v_mul(w, v_sub(v_load(ds + j), shift)), v_zero()));
+        v_store(ds + j, d);
     }
 }
 
@@ -231,12 +259,12 @@ static void key_block(const item *t, int64_t j)
     }
     if (last < 0) return;
     int64_t from = first * BLOCK, n = last * BLOCK + rows_of(t, last) - from;
+    const float *q = t->at + s->q + (t->i0 + from) * s->Dp, *gy = t->at + s->gy + (t->i0 + from) * s->Vp;
+    float *dk = t->at + (t->later ? s->dk_part : s->dk), *dv = t->at + (t->later ? s->dv_part : s->dv);
     for (int64_t r = 0; r < BLOCK; r += BORN_TILE_M) {
         int64_t m = BLOCK - r < BORN_TILE_M ? BLOCK - r : BORN_TILE_M, key = j + r;
-        by_rows(t->at + s->ds_turned + key * s->rows + from, s->rows, m, n, t->at + s->q + (t->i0 + from) * s->Dp, s->Dp,
-                t->at + (t->later ? s->dk_part : s->dk) + key * s->Dp, true, false);
-        by_rows(t->at + s->p_turned + key * s->rows + from, s->rows, m, n, t->at + s->gy + (t->i0 + from) * s->Vp, s->Vp,
-                t->at + (t->later ? s->dv_part : s->dv) + key * s->Vp, true, false);
+        by_rows(t->at + s->ds_turned + key * s->rows + from, s->rows, m, n, q, s->Dp, dk + key * s->Dp, true, false);
+        by_rows(t->at + s->p_turned + key * s->rows + from, s->rows, m, n, gy, s->Vp, dv + key * s->Vp, true, false);
     }
 }
 
@@ -349,19 +377,22 @@ typedef struct back_job {
     born_attn_scratch s;
     float *scratch;
     int64_t items, places;
+    born_slots slots;
 } back_job;
 
-/* Places share the items evenly; a range of them works in the scratch of its first. */
+/* Ranges of places, which share the items evenly, work in the slots there are for them. */
 static void run_places(void *ctx, int64_t begin, int64_t end)
 {
-    const back_job *j = ctx;
-    item t = { .b = &j->b, .s = j->s, .at = j->scratch + begin * j->s.floats };
+    back_job *j = ctx;
+    int slot = born__slot_take(&j->slots);
+    item t = { .b = &j->b, .s = j->s, .at = j->scratch + slot * j->s.floats };
 
     for (int64_t i = begin * j->items / j->places; i < end * j->items / j->places; i++) {
         t.batch = i / j->b.a.Hk;
         t.kh = i % j->b.a.Hk;
         run_item(&t);
     }
+    born__slot_give(&j->slots, slot);
 }
 
 born_status BORN_K(attention_grad_f32)(born_call *c, const born_exec *x)

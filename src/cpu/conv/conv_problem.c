@@ -19,8 +19,7 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
-/* Taps of axis a inside the image. A transposed convolution of stride 1 meets cell o + pad - k * dilation with tap k. */
-static void taps_of(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi)
+void born__conv_taps(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi)
 {
     const born_window *w = &v->win;
 
@@ -42,9 +41,9 @@ static void class_from(const born_conv *v, const int64_t o[3], born_conv_class *
 
     for (int a = 0; a < 3; a++) {
         int64_t lo, hi, n = 1;
-        taps_of(v, a, o[a], &x->lo[a], &x->hi[a]);
+        born__conv_taps(v, a, o[a], &x->lo[a], &x->hi[a]);
         for (; o[a] + n < w->out[a]; n++) {
-            taps_of(v, a, o[a] + n, &lo, &hi);
+            born__conv_taps(v, a, o[a] + n, &lo, &hi);
             if (lo != x->lo[a] || hi != x->hi[a]) break;
         }
         x->o[a] = o[a];
@@ -262,6 +261,28 @@ bool born__query_conv_pixels(const born_call *c, born_query *q)
     if ((v.ys[2] != 1 && win->out[2] > 1) || (!rows && v.xc != 1) || !pixels_better(&v)) return false;
     if (v.end.has_residual && v.rs[2] != 1 && win->out[2] > 1) return false;
     int64_t sizes[5] = { v.batch, v.channels, win->in[0], win->in[1], born__conv_pixels_width(&v) };
+    for (int i = 0; i < 5; i++)
+        if (!mul(&x, sizes[i])) return false;
+    if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;
+    return born__add_size(x, w, &q->scratch_bytes);
+}
+
+/* Lanes that are images are better used than lanes that are pixels, and one tile of them is worth turning for. */
+bool born__query_conv_batch(const born_call *c, born_query *q)
+{
+    born_conv v;
+    size_t x = sizeof(float), w = sizeof(float);
+
+    if (!born__conv_of(c, &v) || c->packed || v.depthwise || v.terms > BORN_CHAIN || v.mg > 8) return false;
+    const born_window *win = &v.win;
+    bool steps = win->stride[0] != 1 || win->stride[1] != 1 || win->stride[2] != 1;
+    int64_t taps = v.terms / v.cg, blocks = (v.batch + BORN_BATCH_BLOCK - 1) / BORN_BATCH_BLOCK;
+    if (taps > BORN_CONV_TAPS || (v.transposed && steps) || v.batch * 4 < blocks * BORN_BATCH_BLOCK * 3) return false;
+    if (v.ys[2] != 1 && win->out[2] > 1) return false;
+    if (v.end.has_residual || v.end.has_scales || (v.end.activation && v.end.activation != BORN_OP_RELU)) return false;
+    bool last = v.xc == 1 && v.xs[2] == v.channels;
+    if (!last && v.xs[2] != 1 && win->in[2] > 1) return false;
+    int64_t sizes[5] = { blocks * BORN_BATCH_BLOCK, v.channels, win->in[0], win->in[1], win->in[2] };
     for (int i = 0; i < 5; i++)
         if (!mul(&x, sizes[i])) return false;
     if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;

@@ -34,7 +34,7 @@ BORN_INLINE int terms_of(const int set)
     return (set & 1) + (set >> 1 & 1) + (set >> 2 & 1) + (set >> 3 & 1);
 }
 
-/* ---- chunks that join by a binary tree ---------------------------------------------------------------------------- */
+/* ---- chunks that join by a binary tree ------------------------------------------------------------------------- */
 
 typedef struct tree {
     _Alignas(64) float part[PARTS][WIDE * 16];
@@ -66,7 +66,7 @@ static const float *total_of(tree *t, int width)
     return t->part[0];
 }
 
-/* ---- cells side by side ------------------------------------------------------------------------------------------- */
+/* ---- cells side by side ---------------------------------------------------------------------------------------- */
 
 BORN_INLINE void chunk_rows(const int set, const float *x, const float *g, int64_t n, v16 mean, float *to)
 {
@@ -121,7 +121,7 @@ BORN_INLINE void sum_rows(const int set, const born_plane_sums *s, int64_t begin
     }
 }
 
-/* ---- channels side by side ---------------------------------------------------------------------------------------- */
+/* ---- channels side by side ------------------------------------------------------------------------------------- */
 
 /* The lanes of one sum of one vector of channels, folded: those behind `used` are zeros. */
 BORN_INLINE v16 fold_lanes(float (*lane)[WIDE][16], int64_t used, int k)
@@ -212,7 +212,7 @@ BORN_INLINE void sum_last(const int set, const born_plane_sums *s, int64_t begin
     }
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------------------------- */
 
 enum { THREE = BORN_SUM_SPREAD | BORN_SUM_G | BORN_SUM_PRODUCT };
 
