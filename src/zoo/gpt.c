@@ -38,14 +38,16 @@ static void initialise(born_module *m, int64_t layers)
                                           "linear2.weight" };
     const double std = 0.02, residual = std / sqrt(2 * (double)layers);
     char path[96];
-    born_status st = born_init_normal(m, "tokens.weight", 0, std, NULL);
+    born_error err = { 0 };
+    born_status st = born_init_normal(m, "tokens.weight", 0, std, &err);
 
-    if (!st) st = born_init_normal(m, "head.weight", 0, std, NULL);
+    if (!st) st = born_init_normal(m, "head.weight", 0, std, &err);
     for (int64_t l = 0; l < layers && !st; l++)
         for (int i = 0; i < 4 && !st; i++) {
             (void)snprintf(path, sizeof path, "blocks.layers.%lld.%s", (long long)l, weight[i]);
-            st = born_init_normal(m, path, 0, i < 2 ? std : residual, NULL);
+            st = born_init_normal(m, path, 0, i < 2 ? std : residual, &err);
         }
+    born__zoo_init_failed(m, &err);
 }
 
 void born__zoo_gpt(born_module *net, const born_recipe *r)

@@ -5,6 +5,7 @@
 #include "base/filemap.h"
 #include "base/memlimit.h"
 #include "base/text.h"
+#include "nn/module.h"
 #include "zoo/zoo.h"
 
 /* What a network of a checkpoint may take: its weights are in the file, its activations are of one item. */
@@ -76,16 +77,27 @@ born_status born__zoo_build(born_recipe *r, born_error *err)
     const born_module_desc d = { .dtype = dtype_of(born__zoo_text_of(r, "dtype")),
                                  .seed = (uint64_t)born__zoo_int(r, "seed") };
     r->net = born_module_create_with(r->b, &d);
+    BORN_FAIL_IF(born_module_dtype(r->net) == BORN_DTYPE_NONE, err, BORN_NOMEM, "no memory for a network");
     r->row->build(r->net, r);
     return born_backend_error(r->b)->status ? born__zoo_chain_error(r, err) : BORN_OK;
+}
+
+void born__zoo_init_failed(const born_module *m, const born_error *err)
+{
+    if (err->status != BORN_OK && m->ops != NULL) (void)born__module_fail(m, err->status, "%s", err->text);
 }
 
 void born__zoo_learned(born_module *m, const char *name, int64_t rows, int64_t width)
 {
     float *zero = born__calloc((size_t)(rows * width) + 1, sizeof *zero);
     born_array a = { BORN_F32, { 2, { rows, width } }, zero, 0 };
-    (void)born_module_add(m, name, BORN_PARAM, a); /* without data this fails, and says so */
-    if (zero && born_init_normal(m, name, 0, 0.02, NULL)) { } /* a dead module has said why */
+    if (zero == NULL) {
+        (void)born__module_fail(m, BORN_NOMEM, "no memory for %s", name);
+        return;
+    }
+    (void)born_module_add(m, name, BORN_PARAM, a);
+    born_error err = { 0 };
+    if (born_init_normal(m, name, 0, 0.02, &err)) born__zoo_init_failed(m, &err);
     born__free(zero);
 }
 

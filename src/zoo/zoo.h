@@ -91,6 +91,8 @@ int64_t born__zoo_lines(born_arena *a, const char *text, size_t n, const char **
 
 /* Adds a parameter [rows, width] of normal numbers of deviation 0.02. */
 void born__zoo_learned(born_module *m, const char *name, int64_t rows, int64_t width);
+/* Makes a failed initialisation its chain's error; a dead module has said why it is. */
+void born__zoo_init_failed(const born_module *m, const born_error *err);
 /* Builds the network of the options and facts: recipe.c. */
 born_status born__zoo_build(born_recipe *r, born_error *err);
 /* r->b's first error, prefixed, or STATE. */
