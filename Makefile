@@ -1,6 +1,6 @@
 # A thin layer over CMake: each line here is one command that can as well be typed by hand.
 #   make          the release binary, build/release/born (static, stripped), and the libraries
-#   make demo     a real network on real input
+#   make demo     trains a network on real images and predicts with it;  make demo-onnx  trained networks of others
 #   make test     release build with all tests
 #   make bench    measurements, as ratios;  make lint  checks of the sources;  make install [PREFIX=/usr/local]
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -14,7 +14,7 @@ export CMAKE_GENERATOR = Ninja
 endif
 endif
 
-.PHONY: release demo test bench lint install clean soak configure
+.PHONY: release demo demo-onnx test bench lint install clean soak configure
 
 release: configure
 	@cmake --build $(BUILD) --parallel $(JOBS) --target born born_static born_shared
@@ -23,9 +23,15 @@ configure:
 	@scripts/bootstrap.sh build
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
 
-demo: release
-	@cmake --build $(BUILD) --parallel $(JOBS) --target example_demo
+demo:
+	@scripts/bootstrap.sh demo || true
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
+	@cmake --build $(BUILD) --parallel $(JOBS) --target born
 	@scripts/demo.sh $(BUILD)
+
+demo-onnx: release
+	@cmake --build $(BUILD) --parallel $(JOBS) --target example_demo
+	@scripts/demo_onnx.sh $(BUILD)
 
 test:
 	@scripts/bootstrap.sh test

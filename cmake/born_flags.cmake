@@ -13,6 +13,9 @@ endif()
 # No debug information in a release: the same sources give the same bytes wherever they are built.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g0 -DNDEBUG")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+if(BORN_SANITIZE)
+    set(CMAKE_C_FLAGS_DEBUG "-O1 -g1")      # lines suffice for a report
+endif()
 
 add_library(born_flags INTERFACE)
 # The law of bits: no contraction. The two -fno-...-math flags change no value, only errno and exception flags.
@@ -32,6 +35,10 @@ if(BORN_SANITIZE)
     target_compile_options(born_flags INTERFACE -fsanitize=${BORN_SANITIZE} -fno-sanitize-recover=all
         -fno-omit-frame-pointer)
     target_link_options(born_flags INTERFACE -fsanitize=${BORN_SANITIZE})
+    find_program(BORN_LLD ld.lld-14)
+    if(BORN_LLD AND CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        target_link_options(born_flags INTERFACE -fuse-ld=lld)      # large programs, and a hundred of them
+    endif()
 elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
     target_compile_options(born_flags INTERFACE $<$<CONFIG:Release>:-fstack-protector-strong>)
     # nothing unwinds C here; the tables are 5% of the binary

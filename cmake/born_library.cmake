@@ -14,9 +14,22 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     set_source_files_properties(${BORN_REFERENCE_SOURCES} PROPERTIES
         COMPILE_OPTIONS "$<$<CONFIG:Release>:-fvect-cost-model=dynamic>")
 endif()
+# What makes calls of operators, reads files or runs once a step is small rather than fast: the tool has a limit.
+set(BORN_SMALL_SOURCES ${BORN_SOURCES})
+list(FILTER BORN_SMALL_SOURCES INCLUDE REGEX "/src/(formats|nn|optim|train|zoo)/")
+set_source_files_properties(${BORN_SMALL_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+
+# With checks of undefined behaviour in each of their unrolled lanes, clang takes up to two minutes for one of these.
+if(BORN_SANITIZE MATCHES "undefined")
+    set_source_files_properties(${BORN_KERNEL_SOURCES} PROPERTIES COMPILE_OPTIONS -O0)
+endif()
 
 add_library(born_objects OBJECT ${BORN_SOURCES})
 target_link_libraries(born_objects PRIVATE born_flags)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(born_objects PRIVATE
+        $<$<CONFIG:Release>:-fno-align-functions;-fno-align-jumps;-fno-align-labels>)
+endif()
 set_target_properties(born_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 if(BORN_FUZZ)
     # Coverage leads a fuzzer through readers, rules and plans; in the loops of kernels it would only slow it down.

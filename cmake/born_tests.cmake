@@ -1,7 +1,8 @@
 # Tests: tests/<folder>/test_<name>.c is a program, .cpp one in C++, .sh and .py scripts. Labels: the folder, and the
 # words of a line "ctest-labels: ..." in the file: slow, threads, cross (run on every target), device, posix (not built
-# for WASI), hub (linked with that component, left out where it is not built). Exit code 77 means skipped. All run in the root of the source tree; scripts learn where things are from the
-# environment:
+# for WASI), hub (linked with that component, left out where it is not built), source (reads sources alone, so it is the
+# same in every build). Exit code 77 means skipped. The programs of a label build as one target, tests_<label>. All run
+# in the root of the source tree; scripts learn where things are from the environment:
 #   BORN_BIN the tool, BORN_LIB and BORN_SHARED_LIB the libraries, BORN_LINK what a program that uses the components is
 #   linked with (each but the last may be missing), BORN_SOURCE, BORN_BUILD, CC, CXX, BORN_LAUNCHER.
 file(GLOB BORN_TEST_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.c)
@@ -44,6 +45,30 @@ function(born_test_labels file out)
     set(${out} "${labels}" PARENT_SCOPE)
 endfunction()
 
+function(born_test_group name)
+    foreach(label IN LISTS ARGN)
+        if(NOT TARGET tests_${label})
+            add_custom_target(tests_${label})
+        endif()
+        add_dependencies(tests_${label} ${name})
+    endforeach()
+endfunction()
+
+# What the tests of a folder share is compiled once.
+function(born_test_support folder out)
+    set(${out} "" PARENT_SCOPE)
+    file(GLOB support CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/support_*.c)
+    if(NOT support)
+        return()
+    endif()
+    if(NOT TARGET support_${folder})
+        add_library(support_${folder} OBJECT EXCLUDE_FROM_ALL ${support})
+        target_link_libraries(support_${folder} PRIVATE born_flags)
+        target_include_directories(support_${folder} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    endif()
+    set(${out} $<TARGET_OBJECTS:support_${folder}> PARENT_SCOPE)
+endfunction()
+
 function(born_test_properties name file)
     born_test_labels(${file} labels)
     set(timeout 900)
@@ -67,8 +92,8 @@ function(born_test_program file)
     endif()
     get_filename_component(name ${file} NAME_WE)
     get_filename_component(folder ${file} DIRECTORY)
-    file(GLOB support CONFIGURE_DEPENDS ${folder}/support_*.c)
     get_filename_component(folder ${folder} NAME)
+    born_test_support(${folder} support)
     add_executable(${name} ${file} ${support})
     target_link_libraries(${name} PRIVATE born_flags "$<$<IN_LIST:hub,${labels}>:born_hub>" born_static)
     born_link_codecs(${name} ${file})
@@ -83,6 +108,7 @@ function(born_test_program file)
         add_test(NAME ${name} COMMAND ${name})
     endif()
     born_test_properties(${name} ${file})
+    born_test_group(${name} ${labels})
 endfunction()
 
 if(BORN_TESTS)
@@ -129,7 +155,9 @@ if(BORN_TESTS)
     endif()
 endif()
 
-# Fuzzers. Without libFuzzer each becomes a program that replays its corpus, so that every finding stays a test.
+# Fuzzers (target `fuzzers`). Without libFuzzer each becomes a program that replays its corpus; with it the fuzzer does
+# that itself, so that every finding stays a test.
+add_custom_target(fuzzers)
 file(GLOB BORN_FUZZ_FILES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.c)
 foreach(file IN LISTS BORN_FUZZ_FILES)
     born_test_labels(${file} labels)
@@ -142,13 +170,16 @@ foreach(file IN LISTS BORN_FUZZ_FILES)
     if(BORN_FUZZ)
         add_executable(${name} ${file})
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        set(replay ${name} -runs=0 -verbosity=0 -rss_limit_mb=4096)
     else()
         add_executable(${name} ${file} ${PROJECT_SOURCE_DIR}/fuzz/replay_main.c)
-        if(EXISTS ${corpus})
-            add_test(NAME replay_${name} COMMAND ${name} ${corpus})
-            set_tests_properties(replay_${name} PROPERTIES LABELS "fuzz" TIMEOUT 300
-                WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} ENVIRONMENT "${BORN_TEST_ENV}")
-        endif()
+        set(replay ${name})
+    endif()
+    add_dependencies(fuzzers ${name})
+    if(BORN_TESTS AND EXISTS ${corpus})
+        add_test(NAME replay_${name} COMMAND ${replay} ${corpus})
+        set_tests_properties(replay_${name} PROPERTIES LABELS "fuzz" TIMEOUT 300
+            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} ENVIRONMENT "${BORN_TEST_ENV}")
     endif()
     target_link_libraries(${name} PRIVATE born_flags "$<$<IN_LIST:hub,${labels}>:born_hub>" born_static)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)

@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     const char *folder = argc > 1 ? argv[1] : "/usr/share/datasets/fashion-mnist";
     int epochs = argc > 2 ? atoi(argv[2]) : 3;
     born_error err = { 0 };
-    training t = { .b = born_autodiff(born_cpu(NULL)) };
+    training t = { .b = born_autodiff(born_fuse(born_cpu(NULL))) };
 
     born_codecs_install(); /* the files are gzipped, and the core has no zlib */
     t.net = born_module_create(t.b);

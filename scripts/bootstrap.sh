@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing for a purpose, as root or by sudo; otherwise prints the command.
-# usage: bootstrap.sh build|test|ci       build: compiler and cmake; test: also C++ and python3; ci: sanitizers, cross
+# usage: bootstrap.sh build|demo|test|ci  build: compiler and cmake; demo: also the images; test: C++ and python3; ci:
+# sanitizers, cross compilers
 set -eu
 purpose=${1:-build}
 need=""
@@ -27,6 +28,7 @@ if command -v dpkg > /dev/null 2>&1; then
 fi
 case $purpose in
 build) ;;
+demo) want_file dataset-fashion-mnist /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ;;
 test | ci)
     want g++ c++
     want python3 python3
@@ -34,7 +36,7 @@ test | ci)
     want pkg-config pkg-config
     ;;
 *)
-    echo "usage: bootstrap.sh build|test|ci" >&2
+    echo "usage: bootstrap.sh build|demo|test|ci" >&2
     exit 2
     ;;
 esac

@@ -27,4 +27,5 @@
 #include "tensor.h"
 #include "trace.h"
 #include "train.h"
+#include "zoo.h"
 #endif

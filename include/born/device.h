@@ -45,6 +45,12 @@ BORN_API born_backend *born_cpu_on(born_device *d);
 BORN_API born_backend *born_autodiff(born_backend *below);
 /// Records calls into a graph between born_trace_begin and born_trace_end.
 BORN_API born_backend *born_trace(born_backend *below);
+/// Lets elementwise calls on f32 wait until somebody needs a result (reading it, an operator of another kind, an update
+/// in place, born_sync, or 64 calls that wait), then runs them piece by piece in one pass over memory, with the same
+/// bits; a result that no tensor holds any more by then is never stored. Shapes and dtypes are checked at once; a lack
+/// of memory may be found only by the call that needs the result: that one fails, and what waits can be read later.
+/// What waits keeps at most 64 MiB of memory from being freed. Pays from some thousand elements on.
+BORN_API born_backend *born_fuse(born_backend *below);
 /// Validates every call: operands inside their storage, results as the shape rule says.
 BORN_API born_backend *born_check(born_backend *below);
 /// born_check that also runs every call on `other` (taken over) and fails with MISMATCH, naming the first op whose bits

@@ -111,6 +111,8 @@ BORN__OPTIM(muon, BORN_MUON)
 BORN__OPTIM(lbfgs, BORN_LBFGS)
 #undef BORN__OPTIM
 
+/// A kind's name, "AdamW"; NULL behind the last.
+BORN_API const char *born_optim_kind_name(born_optim_kind kind);
 /// Closes *o and sets it to NULL. NULL allowed.
 BORN_API void born_optim_close(born_optim **o);
 

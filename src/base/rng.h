@@ -10,6 +10,10 @@ void born__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out
 void born__philox_u32(uint64_t key, uint64_t stream, uint64_t first, uint32_t *dst, size_t n);
 void born__philox_f32(uint64_t key, uint64_t stream, uint64_t first, float *dst, size_t n);     /* in [0, 1) */
 
+/* Words 0 and 2 of blocks [first, first + BORN_PHILOX_SPAN) of a stream, one after the other: many blocks at once. */
+#define BORN_PHILOX_SPAN 16
+void born__philox_even(uint64_t key, uint64_t stream, uint64_t first, uint32_t dst[2 * BORN_PHILOX_SPAN]);
+
 /* The 24 upper bits as a multiple of 2^-24 in [0, 1). */
 static inline float born__unit_f32(uint32_t u)
 {

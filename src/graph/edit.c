@@ -112,6 +112,20 @@ void born__edit_kill(born_edit *e, int32_t node)
     for (int i = 0; i < n->in_count; i++) count_use(e, n->in[i], node, -1);
 }
 
+born_gnode born__edit_take(born_edit *e, int32_t node)
+{
+    born_gnode *n = born__edit_node(e, node);
+
+    for (int i = 0; i < n->in_count; i++) count_use(e, n->in[i], node, -1);
+    return *n;
+}
+
+void born__edit_put(born_edit *e, int32_t node, const born_gnode *n)
+{
+    e->g->node[node] = *n;
+    for (int i = 0; i < n->in_count; i++) count_use(e, n->in[i], node, 1);
+}
+
 void born__edit_set_input(born_edit *e, int32_t node, int i, born_vid v)
 {
     born_gnode *n = born__edit_node(e, node);

@@ -38,6 +38,10 @@ born_gnode *born__edit_node(born_edit *e, int32_t node);
 void born__edit_set_input(born_edit *e, int32_t node, int i, born_vid v);
 /* A new value, with room in the pass's own tables. */
 born_status born__edit_new_value(born_edit *e, const char *name, born_vid *out);
+/* Moving nodes: takes one out of its place, with its uses; puts one, perhaps changed, into a place left so. Every place
+   must be filled again, in topological order. */
+born_gnode born__edit_take(born_edit *e, int32_t node);
+void born__edit_put(born_edit *e, int32_t node, const born_gnode *n);
 void born__edit_kill(born_edit *e, int32_t node);       /* its operands lose a use */
 /* The constant scalar or tensor behind v, or NULL. */
 const born_value *born__edit_const(const born_edit *e, born_vid v);

@@ -1,11 +1,14 @@
 /* Chooses which values are stored with channels innermost. A product that likes it (SEED) starts a region; ops whose
    kernels take any layout carry it on; where an op that does not follows, one dense copy is made and shared. Views
-   need no copy: their rules work on strides. */
+   need no copy: their rules work on strides. Images of fewer channels than a vector has lanes stay row-major: there
+   neighbouring pixels fill the lanes better. */
 #include <string.h>
 
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/patterns.h"
+
+enum { FEW = 16 };
 
 typedef struct layout {
     born_edit *e;
@@ -52,7 +55,9 @@ static bool carries(const born_graph *g, const born_gnode *n)
 {
     const born_value *y = n->out_count && n->out[0] >= 0 ? &g->value[n->out[0]] : NULL;
 
-    if (!y || y->rank < 3 || !(n->op->props & BORN_P_ANY_LAYOUT) || (n->op->props & BORN_P_VIEW)) return false;
+    if (!y || y->rank < 3 || !(n->op->props & BORN_P_ANY_LAYOUT)) return false;
+    if (n->op->props & (BORN_P_VIEW | BORN_P_DENSE_RESULT)) return false;
+    if (y->dim[1] >= 0 && y->dim[1] < FEW) return false;
     if (born__pattern(BORN_PATTERN_SEED, n->op->id)) return true;
     for (int i = 0; i < n->in_count; i++)
         if (n->in[i] >= 0 && g->value[n->in[i]].channels_last && g->value[n->in[i]].rank == y->rank) return true;

@@ -5,17 +5,34 @@
 #include "graph/edit.h"
 #include "graph/patterns.h"
 
+static bool same_kind(const born_value *a, const born_value *b)
+{
+    if (a->rank < 0 || a->rank != b->rank || a->dtype != b->dtype || a->dtype == BORN_DTYPE_NONE) return false;
+    for (int d = 0; d < a->rank; d++)
+        if (a->dim[d] < 0 || a->dim[d] != b->dim[d]) return false;
+    return true;
+}
+
+/* The operand that the node's first result equals, -1: none. In a graph an assignment makes a tensor of its own. */
+static int handed_on(const born_edit *e, const born_gnode *n)
+{
+    if (born__pattern(BORN_PATTERN_IDENTITY, n->op->id)) return n->in[0] < 0 ? -1 : 0;
+    if (!born__pattern(BORN_PATTERN_PUT, n->op->id) || n->in[0] < 0 || n->in[1] < 0) return -1;
+    return same_kind(&e->g->value[n->in[0]], &e->g->value[n->in[1]]) ? 1 : -1;
+}
+
 born_status pass_remove_identity(born_edit *e)
 {
     for (size_t k = 0; k < e->g->node_count; k++) {
         born_gnode *n = born__edit_node(e, (int32_t)k);
         bool alone = true;
+        int from = handed_on(e, n);
 
-        if (!born__pattern(BORN_PATTERN_IDENTITY, n->op->id) || n->in[0] < 0 || n->out[0] < 0) continue;
+        if (from < 0 || n->out[0] < 0) continue;
         for (int i = 1; i < n->out_count; i++) alone &= n->out[i] < 0 || e->uses[n->out[i]] == 0;
         if (!alone) continue;
         born__edit_kill(e, (int32_t)k);
-        born__edit_replace(e, n->out[0], n->in[0]);
+        born__edit_replace(e, n->out[0], n->in[from]);
     }
     return BORN_OK;
 }

@@ -11,11 +11,14 @@ static const born_pattern rows[] = {
 #define ADDS(op) { BORN_PATTERN_ADDS, BORN_OP_##op, 0, 0, 0, 0 },
 #define NORM(op, product, scale) { BORN_PATTERN_NORM, BORN_OP_##op, BORN_OP_##product, scale, 0, 0 },
 #define IDENTITY(op) { BORN_PATTERN_IDENTITY, BORN_OP_##op, 0, 0, 0, 0 },
+#define PUT(op) { BORN_PATTERN_PUT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SPLAT(op) { BORN_PATTERN_SPLAT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SEED(op) { BORN_PATTERN_SEED, BORN_OP_##op, 0, 0, 0, 0 },
 #define COPY(op) { BORN_PATTERN_COPY, BORN_OP_##op, 0, 0, 0, 0 },
 #define FUSED(op) { BORN_PATTERN_FUSED, BORN_OP_##op, 0, 0, 0, 0 },
 #define COST(op, operand, axis) { BORN_PATTERN_COST, BORN_OP_##op, 0, operand, axis, 0 },
+#define SELECT(op) { BORN_PATTERN_SELECT, BORN_OP_##op, 0, 0, 0, 0 },
+#define SPREADS(op, pool) { BORN_PATTERN_SPREADS, BORN_OP_##op, BORN_OP_##pool, 0, 0, 0 },
 #define APPEND(op, operand, result, axis) { BORN_PATTERN_APPEND, BORN_OP_##op, 0, operand, result, axis },
 #include "graph/patterns.def"
 };

@@ -5,12 +5,13 @@
 
 typedef enum born_pattern_kind {
     BORN_PATTERN_EPILOGUE, BORN_PATTERN_ADDS, BORN_PATTERN_NORM, BORN_PATTERN_IDENTITY, BORN_PATTERN_SPLAT,
-    BORN_PATTERN_SEED, BORN_PATTERN_COPY, BORN_PATTERN_COST, BORN_PATTERN_FUSED, BORN_PATTERN_APPEND
+    BORN_PATTERN_SEED, BORN_PATTERN_COPY, BORN_PATTERN_COST, BORN_PATTERN_FUSED, BORN_PATTERN_APPEND,
+    BORN_PATTERN_PUT, BORN_PATTERN_SELECT, BORN_PATTERN_SPREADS
 } born_pattern_kind;
 
 typedef struct born_pattern {
     born_pattern_kind kind;
-    uint16_t op, other;             /* other: the product of a NORM */
+    uint16_t op, other;             /* other: the product of a NORM, the pool of SPREADS */
     int a, b, c;                    /* the row's numbers in order */
 } born_pattern;
 

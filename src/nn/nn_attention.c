@@ -154,6 +154,13 @@ static born_tensor attend(born_module *m, born_tensor q, born_tensor k, born_ten
     return MATMUL(scores, v);
 }
 
+/* [B, T, embed] from projections [B, T or S, heads * head], which the operator takes as they are. */
+static born_tensor attend_flat(const attention_config *c, const born_tensor p[3], const born_site *at)
+{
+    const born_attention_attrs a = { .is_causal = c->causal, .q_num_heads = c->heads, .kv_num_heads = c->kv_heads };
+    return (born_attention)(p[0], p[1], p[2], (born_tensor){ 0 }, &a, at);
+}
+
 /* ---- keys and values kept for generation ------------------------------------------------------------------------ */
 
 /* Puts what was kept before *k and *v and keeps the whole; a failure leaves what was there. */
@@ -226,24 +233,28 @@ static bool to_batches(born_module *m, const born_tensor *in, int n_in, born_ten
     return true;
 }
 
-static void attention_forward(born_module *self, const born_tensor *in, int n_in, born_tensor *out, int n_out,
-                              const born_site *at)
+/* Whether nothing needs the heads apart. */
+static bool plain_heads(const born_module *self, const born_tensor *in, int n_in, const born_tensor p[3])
+{
+    const attention_config *c = born_module_config((born_module *)(uintptr_t)self);
+    bool training = born_module_training(self), masked = born__given(born__nn_in(in, n_in, 3));
+
+    masked = masked || born__given(born__nn_in(in, n_in, 4));
+    return !masked && !born__given(born_module_tensor(self, "bias_k")) && !c->zero_attn && c->rotary_base <= 0 &&
+           (training ? c->dropout <= 0 : !c->keeps) && born_dtype_of(p[0]) != BORN_F64;
+}
+
+/* The same with heads apart: rotated, kept, masked, with weights. */
+static born_tensor attend_apart(born_module *self, const born_tensor *in, int n_in, const born_tensor p[3],
+                                born_tensor *weights, const born_site *at)
 {
     attention_config *c = born_module_config(self);
-    born_tensor x[3], p[3], weights, bias_k = born_module_tensor(self, "bias_k");
-    bool single = false, keeps = c->keeps && !born_module_training(self);
-    int64_t before = keeps ? c->positions : 0, extra = born__given(bias_k) + c->zero_attn;
-
-    if (!born__nn_arity(self, in, n_in, 1, 5, n_out, 2) || !to_batches(self, in, n_in, x, &single, at)) return;
-    bool one = !born__given(born__nn_in(in, n_in, 1)) && !born__given(born__nn_in(in, n_in, 2));
-    project(self, x, one, p, at);
-    if (born__given(bias_k)) {
-        p[1] = with_row(p[1], bias_k, at);
-        p[2] = with_row(p[2], born_module_tensor(self, "bias_v"), at);
-    }
+    bool keeps = c->keeps && !born_module_training(self);
+    int64_t before = keeps ? c->positions : 0, extra = born__given(born_module_tensor(self, "bias_k")) + c->zero_attn;
     born_tensor q = to_heads(p[0], c->heads, at);
     born_tensor k = to_heads(p[1], c->kv_heads, at), v = to_heads(p[2], c->kv_heads, at);
-    if (!born_is_alive(q) || !born_is_alive(k) || !born_is_alive(v)) return;
+    if (!born_is_alive(q) || !born_is_alive(k) || !born_is_alive(v))
+        return born_is_alive(q) ? born_is_alive(k) ? v : k : q;
     if (c->rotary_base > 0) {
         born_tensor from = born__iota(q, born_shape_of(k).dim[2], at);
         if (before) from = ADD_N(from, (double)before);
@@ -257,11 +268,30 @@ static void attention_forward(born_module *self, const born_tensor *in, int n_in
         v = (born_pad)(v, born__ints(pads, 8), 0, NULL, at);
     }
     int64_t T = born_shape_of(q).dim[2], S = born_shape_of(k).dim[2];
-    bool plain = c->causal && !extra && !before && n_out == 1;     /* the operator's own causal mask will do */
+    bool plain = c->causal && !extra && !before && !weights;              /* the operator's own causal mask will do */
     born_tensor mask = all_masks(self, born__nn_in(in, n_in, 3), born__nn_in(in, n_in, 4), q, S, extra, before,
                                  c->causal && !plain && T + before > 1, at);
-    born_tensor y = attend(self, q, k, v, mask, plain, n_out > 1 ? &weights : NULL, at);
-    y = RESHAPE(TRANSPOSE(y, BORN_INTS(0, 2, 1, 3)), BORN_SHAPE(born_shape_of(q).dim[0], T, c->embed));
+    born_tensor y = attend(self, q, k, v, mask, plain, weights, at);
+    return RESHAPE(TRANSPOSE(y, BORN_INTS(0, 2, 1, 3)), BORN_SHAPE(born_shape_of(q).dim[0], T, c->embed));
+}
+
+static void attention_forward(born_module *self, const born_tensor *in, int n_in, born_tensor *out, int n_out,
+                              const born_site *at)
+{
+    attention_config *c = born_module_config(self);
+    born_tensor x[3], p[3], weights, y, bias_k = born_module_tensor(self, "bias_k");
+    bool single = false;
+
+    if (!born__nn_arity(self, in, n_in, 1, 5, n_out, 2) || !to_batches(self, in, n_in, x, &single, at)) return;
+    bool one = !born__given(born__nn_in(in, n_in, 1)) && !born__given(born__nn_in(in, n_in, 2));
+    project(self, x, one, p, at);
+    if (born__given(bias_k)) {
+        p[1] = with_row(p[1], bias_k, at);
+        p[2] = with_row(p[2], born_module_tensor(self, "bias_v"), at);
+    }
+    if (n_out == 1 && plain_heads(self, in, n_in, p)) y = attend_flat(c, p, at);
+    else y = attend_apart(self, in, n_in, p, n_out > 1 ? &weights : NULL, at);
+    if (!born_is_alive(y)) return;
     y = (born_forward)(born_module_get(self, "out_proj"), y, at);
     if (single) y = SQUEEZE(y, 0);
     else if (!c->batch_first) y = TRANSPOSE(y, BORN_INTS(1, 0, 2));

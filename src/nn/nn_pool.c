@@ -27,7 +27,7 @@ static void max_forward(born_module *self, const born_tensor *in, int n_in, born
                                   .pads = born__ints(c->pads, 2 * c->dims),
                                   .dilations = born__ints(c->dilation, c->dims), .ceil_mode = c->ceil_mode };
     born_tensor x = born__nn_batch(self, in[0], c->dims + 2, &single, at);
-    (void)born__op_call(BORN_OP_MAX_POOL, &x, 1, &attrs, 2, y, at);
+    (void)born__op_call(BORN_OP_MAX_POOL, &x, 1, &attrs, n_out < 2 ? 1 : 2, y, at);    /* indices cost */
     out[0] = born__nn_unbatch(y[0], single, at);
     if (n_out < 2) return;
     born_shape s = born_shape_of(x);    /* the operator counts through all of x, PyTorch within each plane */

@@ -1,7 +1,8 @@
-/* The gradient of attention, as matrix products and a softmax that runs again: P = softmax(scores), then for what
-   arrived at the result, dV = P' dY, dP = dY V', dS = P (dP - rowsum(dY Y)), dQ = dS K, dK = dS' Q (Dao et al., 2022,
-   appendix B). Rows of all query heads that share a key head go through one product. Memory is that of the scores, a
-   few times. */
+/* The gradient of attention. Without masks, past, lengths and softcap it is the row attention_grad, which needs no
+   memory for scores. Otherwise, and for that row's own gradient, matrix products and a softmax that runs again:
+   P = softmax(scores), then for what arrived at the result, dV = P' dY, dP = dY V', dS = P (dP - rowsum(dY Y)),
+   dQ = dS K, dK = dS' Q (Dao et al., 2022, appendix B). Rows of all query heads that share a key head go through one
+   product. Memory is that of the scores, a few times. */
 #include <math.h>
 
 #include "ops/attention.h"
@@ -21,6 +22,7 @@ typedef struct attn_grad {
     int64_t T, G, rows;         /* keys in all; query heads per key head; G * Tq */
     born_dtype t;
     double scale;
+    born_val mask, valid;       /* operands 3 and 6 of attention; 0: absent */
     born_val q, k, v;           /* [B, Hk, G*Tq, D], [B, Hk, T, D], [B, Hk, T, Dv] */
     born_val capped;            /* scores by the softcap's tanh, where there is one */
     born_val p;                 /* [B, Hk, G*Tq, T] */
@@ -44,7 +46,7 @@ static born_val unheaded(born_emit *e, born_val v, born_val operand)
 
 static born_val grouped(const attn_grad *j, born_val v, int64_t last)
 {
-    return born__emit_reshape(j->e, v, (int64_t[]){ j->s.B, j->s.Hk, j->rows, last }, 4);
+    return !v ? 0 : born__emit_reshape(j->e, v, (int64_t[]){ j->s.B, j->s.Hk, j->rows, last }, 4);
 }
 
 /* Scores or masks as [B, Hk, G, Tq, T], where masks broadcast against them. */
@@ -74,7 +76,7 @@ static born_val by_position(const attn_grad *j)
 {
     born_emit *e = j->e;
     const born_attention_attrs *a = j->a;
-    born_val valid = born__grad_in(j->g, 6), seen = 0;
+    born_val valid = j->valid, seen = 0;
     bool bound = a->is_causal || a->left_window >= 0 || a->right_window >= 0;
     if (!bound && !valid) return 0;
     born_val key = counted(e, j->T, (int64_t[]){ j->T }, 1);
@@ -122,7 +124,7 @@ static born_val mask_apart(const attn_grad *j, born_val mask, double fill)
 static void probabilities(attn_grad *j)
 {
     born_emit *e = j->e;
-    born_val mask = born__grad_in(j->g, 3), seen = by_position(j);
+    born_val mask = j->mask, seen = by_position(j);
     born_val s = born__emit_times(e, two(e, BORN_OP_MATMUL, j->q, born__emit_swap_last(e, j->k)), j->scale);
     if (j->a->softcap > 0) {
         j->capped = born__emit_one(e, BORN_OP_TANH, born__emit_times(e, s, 1 / j->a->softcap));
@@ -200,24 +202,49 @@ static void products(attn_grad *j, born_val *dk, born_val *dv)
     *dk = born__emit_times(e, two(e, BORN_OP_MATMUL, born__emit_swap_last(e, ds), j->q), j->scale);
 }
 
+/* Sizes and the operands that both gradients begin with; false: reported, or they do not fit. */
+static bool start(attn_grad *j)
+{
+    born_emit *e = j->e;
+    born_view in[3];
+    for (int i = 0; i < 3; i++)
+        if (!born__emit_sizes(e, j->g->in[i], &in[i])) return false;
+    if (!born__attention_sizes(in, j->a, &j->s)) return false;
+    j->t = in[0].dtype;
+    j->G = j->s.Hq / j->s.Hk;
+    j->rows = j->G * j->s.Tq;
+    j->T = j->s.Tk;
+    j->scale = j->a->scale != 0 ? j->a->scale : 1 / sqrt((double)j->s.D);
+    return true;
+}
+
+/* Whether the row attention_grad has all that this call does; then it runs. */
+static bool at_once(const attn_grad *j)
+{
+    const born_grad *g = j->g;
+    for (int i = 3; i < 7; i++)
+        if (born__grad_in(g, i)) return false;
+    if (born__grad_out_g(g, 1) || born__grad_out_g(g, 2) || !g->gout[0] || j->a->softcap > 0) return false;
+    const born_val in[5] = { g->in[0], g->in[1], g->in[2], g->out[0], g->gout[0] };
+    born_val out[3] = { 0 };
+    if (j->e->call(j->e, BORN_OP_ATTENTION_GRAD, j->a, in, 5, out, 3) != BORN_OK) return true;
+    for (int i = 0; i < 3; i++)
+        if (born__grad_wants(g, i)) g->gin[i] = out[i];
+    return true;
+}
+
 void born__grad_attention(born_emit *e, const born_grad *g)
 {
-    attn_grad j = { .e = e, .g = g, .a = BORN_ATTRS_OF(attention, g) };
-    born_view in[3];
+    attn_grad j = { .e = e, .g = g, .a = BORN_ATTRS_OF(attention, g), .mask = born__grad_in(g, 3),
+                    .valid = born__grad_in(g, 6) };
     born_val dk = 0, dv = 0;
-    for (int i = 0; i < 3; i++)
-        if (!born__emit_sizes(e, g->in[i], &in[i])) return;
     if (born__grad_out_g(g, 3)) {
-        born__fail(&e->err, BORN_UNSUPPORTED, "attention: no gradient through the scores");
+        born__emit_refuse(e, "attention", "no gradient through the scores");
         return;
     }
-    if (!born__attention_sizes(in, j.a, &j.s)) return;
+    if (!start(&j) || at_once(&j)) return;
     if (born__grad_in(g, 4)) j.s.past = e->meta(e, g->in[4])->dim[2];
     j.T = j.s.past + j.s.Tk;
-    j.G = j.s.Hq / j.s.Hk;
-    j.rows = j.G * j.s.Tq;
-    j.t = in[0].dtype;
-    j.scale = j.a->scale != 0 ? j.a->scale : 1 / sqrt((double)j.s.D);
     if (g->gout[0]) {
         j.q = grouped(&j, heads(e, g->in[0], j.s.Hq), j.s.D);
         j.k = with_past(e, g, 1, j.s.Hk);
@@ -226,4 +253,53 @@ void born__grad_attention(born_emit *e, const born_grad *g)
     }
     hand_out(&j, dk, 1);
     hand_out(&j, dv, 2);
+}
+
+/* ---- the gradient of attention_grad ------------------------------------------------------------------------------ */
+
+static born_val row_sum(born_emit *e, born_val a, born_val b)
+{
+    return born__emit_over_axis(e, BORN_OP_REDUCE_SUM, two(e, BORN_OP_MUL, a, b), 3);
+}
+static born_val turned(born_emit *e, born_val v) { return born__emit_swap_last(e, v); }
+static born_val product(born_emit *e, born_val a, born_val b) { return two(e, BORN_OP_MATMUL, a, b); }
+
+/* A sum into the gradient of operand i, of H heads, times k. */
+static void give(const attn_grad *j, int i, int64_t H, int64_t T, int64_t D, born_val v, double k)
+{
+    if (!born__grad_wants(j->g, i) || !v) return;
+    v = born__emit_reshape(j->e, born__emit_times(j->e, v, k), (int64_t[]){ j->s.B, H, T, D }, 4);
+    j->g->gin[i] = unheaded(j->e, v, j->g->in[i]);
+}
+
+/* With A, B, C for what arrived at dq, dk and dv, and bars for gradients: dS' = scale (A K' + Q B'),
+   P' = gY C' + dS' (dP - d), dP' = dS' P, d' = -rowsum(dP'), S' = P (P' - rowsum(P' P)). */
+void born__grad_attention_grad(born_emit *e, const born_grad *g)
+{
+    attn_grad j = { .e = e, .g = g, .a = BORN_ATTRS_OF(attention, g) };
+    if (!start(&j)) return;
+    const born_attn_dims *s = &j.s;
+    j.q = grouped(&j, heads(e, g->in[0], s->Hq), s->D);
+    j.k = heads(e, g->in[1], s->Hk);
+    j.v = heads(e, g->in[2], s->Hk);
+    born_val y = grouped(&j, heads(e, g->in[3], s->Hq), s->Dv), gy = grouped(&j, heads(e, g->in[4], s->Hq), s->Dv);
+    born_val A = grouped(&j, heads(e, born__grad_out_g(g, 0), s->Hq), s->D);
+    born_val B = heads(e, born__grad_out_g(g, 1), s->Hk), C = heads(e, born__grad_out_g(g, 2), s->Hk);
+    probabilities(&j);
+    born_val p = j.p, inner = two(e, BORN_OP_SUB, product(e, gy, turned(e, j.v)), row_sum(e, gy, y));
+    born_val ds = two(e, BORN_OP_MUL, p, inner);
+    born_val ds_bar = born__emit_plus(e, product(e, A, turned(e, j.k)), product(e, j.q, turned(e, B)));
+    ds_bar = ds_bar ? born__emit_times(e, ds_bar, j.scale) : 0;
+    born_val dp_bar = two(e, BORN_OP_MUL, ds_bar, p), d_bar = 0;
+    if (dp_bar) d_bar = born__emit_one(e, BORN_OP_NEG, born__emit_over_axis(e, BORN_OP_REDUCE_SUM, dp_bar, 3));
+    born_val p_bar = born__emit_plus(e, product(e, gy, turned(e, C)), two(e, BORN_OP_MUL, ds_bar, inner));
+    born_val s_bar = 0;
+    if (p_bar) s_bar = two(e, BORN_OP_MUL, p, two(e, BORN_OP_SUB, p_bar, row_sum(e, p_bar, p)));
+    give(&j, 0, s->Hq, s->Tq, s->D, born__emit_plus(e, product(e, ds, B), product(e, s_bar, j.k)), j.scale);
+    give(&j, 1, s->Hk, s->Tk, s->D, born__emit_plus(e, product(e, turned(e, ds), A), product(e, turned(e, s_bar), j.q)),
+         j.scale);
+    give(&j, 2, s->Hk, s->Tk, s->Dv, product(e, turned(e, dp_bar), gy), 1);
+    give(&j, 3, s->Hq, s->Tq, s->Dv, two(e, BORN_OP_MUL, d_bar, gy), 1);
+    born_val more = born__emit_plus(e, product(e, dp_bar, j.v), two(e, BORN_OP_MUL, d_bar, y));
+    give(&j, 4, s->Hq, s->Tq, s->Dv, born__emit_plus(e, product(e, p, C), more), 1);
 }

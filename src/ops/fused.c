@@ -58,9 +58,9 @@ static born_status read_step(born_fused *f, const int64_t *p, const born_view *i
                  "fused: step %d is no elementwise row", f->steps);
     const born_op *op = &born__ops[p[0]];
     s->op = (uint16_t)p[0];
-    s->choice = is_choice(op);
+    s->choice = !is_formula[op->id];
     s->in_count = (int8_t)op->max_in;
-    s->test = strchr(op->sig, '>')[1] == 'B';
+    s->test = born__fused_out(op) == BORN_BOOL;
     for (int i = 0; i < s->in_count; i++) {
         BORN_TRY(operand(f, in, held, p[2 + i], s->choice && i == 0, err));
         s->in[i] = (int8_t)p[2 + i];

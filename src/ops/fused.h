@@ -34,6 +34,12 @@ typedef struct born_fused {
 
 /* Whether a row can be a step: an elementwise formula on f32, or where. */
 bool born__fused_takes(const born_op *op);
+/* The dtypes that operand i and the result of such a row have in a program. */
+static inline born_dtype born__fused_in(const born_op *op, int i) { return op->sig[i] == 'B' ? BORN_BOOL : BORN_F32; }
+static inline born_dtype born__fused_out(const born_op *op)
+{
+    return op->sig[op->max_in + 1] == 'B' ? BORN_BOOL : BORN_F32;
+}
 /* Reads and checks a program for operands of these dtypes. */
 born_status born__fused_read(const born_fused_attrs *a, const born_view *in, int in_count, int out_count, born_fused *f,
                              born_error *err);

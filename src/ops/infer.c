@@ -68,14 +68,18 @@ static born_dtype output_dtype(char letter, const sig_vars *v)
 
 static born_status prepare_outputs(const born_op *op, born_view *out, int n, const sig_vars *v, born_error *err)
 {
-    bool variadic;
-    int declared = born__op_sig_outputs(op, &variadic);
-    BORN_FAIL_IF(n < 0 || (!variadic && n > declared), err, BORN_INVALID, "%s: %d results where %d are given", op->name,
-                 n, declared);
-    const char *s = strchr(op->sig, '>');
-    s = s ? s + 1 : "";
+    static const born_view empty; /* copied: gcc zeroes a view by a slow string instruction */
+    const char *s = op->sig;
+    while (*s && *s != '>') s++; /* a few letters: less than a call of strchr */
+    s += *s == '>';
+    if (n != 1 || !*s) { /* one is given by every row that has results */
+        bool variadic;
+        int declared = born__op_sig_outputs(op, &variadic);
+        BORN_FAIL_IF(n < 0 || (!variadic && n > declared), err, BORN_INVALID, "%s: %d results where %d are given",
+                     op->name, n, declared);
+    }
     for (int i = 0; i < n; i++) {
-        out[i] = (born_view){ 0 };
+        out[i] = empty;
         out[i].dtype = output_dtype(*s, v);
         if (*s && s[1] != '*') s++;
     }

@@ -1,6 +1,7 @@
 /* Resize without pixels: sizes, scales and taps (resize_plan.h), after the ONNX operator of that name. Coordinates are
-   computed in f32, as the runtimes do whose models we read, weights in f64. Antialiasing stretches the filter by 1 /
-   scale (as Pillow does); cubic weights are Keys' (1981). */
+   computed in f32, as the runtimes do whose models we read, but in f64 where f64 is interpolated; weights in f64. Sizes
+   and nearest cells are the same for every dtype. Antialiasing stretches the filter by 1 / scale (as Pillow does);
+   cubic weights are Keys' (1981). */
 #include "ops/resize_plan.h"
 
 #include <math.h>
@@ -43,6 +44,9 @@ static born_status read_region(born_infer *f, const int *list, int count, born_r
     return BORN_OK;
 }
 
+/* v as the axis computes: a sum, product or quotient of f32 numbers, taken in f64 and rounded, is that of f32. */
+static double at_precision(const born_resize_axis *x, double v) { return x->wide ? v : (double)(float)v; }
+
 static born_status read_scales(born_infer *f, const int *list, int count, born_resize_plan *p)
 {
     double scale[BORN_MAX_RANK];
@@ -53,8 +57,8 @@ static born_status read_scales(born_infer *f, const int *list, int count, born_r
     for (int i = 0; i < count; i++) {
         born_resize_axis *x = &p->axis[list[i]];
         if (!(scale[i] > 0 && scale[i] < 1e9)) return born__infer_fail(f, BORN_INVALID, "scale %.10g", scale[i]);
-        x->scale = (float)scale[i];
-        float out = floorf((float)x->in * x->scale);
+        float rounded = (float)scale[i], out = floorf((float)x->in * rounded);
+        x->scale = at_precision(x, scale[i]);
         if (!(out < 4e18f)) return born__infer_fail(f, BORN_RANGE, "axis %d would be too large", list[i]);
         x->out = (int64_t)out;
     }
@@ -76,14 +80,14 @@ static born_status read_sizes(born_infer *f, const int *list, int count, born_re
         bool first = i == 0;
         if (first || (policy == 1 ? ratio < common : ratio > common)) common = ratio;
         x->out = size[i];
-        x->scale = (float)ratio;
+        x->scale = at_precision(x, ratio);
     }
     for (int i = 0; policy != 0 && i < count; i++) {
         born_resize_axis *x = &p->axis[list[i]];
         double out = floor(common * (double)x->in + 0.5);
         if (!(out < 4e18)) return born__infer_fail(f, BORN_RANGE, "axis %d would be too large", list[i]);
         x->out = (int64_t)out;
-        x->scale = (float)common;
+        x->scale = at_precision(x, common);
     }
     return BORN_OK;
 }
@@ -94,8 +98,8 @@ static int64_t tap_count(const born_resize_attrs *a, const born_resize_axis *x)
     if (a->mode == BORN_RESIZE_NEAREST) return 1;
     double reach = a->mode == BORN_RESIZE_LINEAR ? 1 : 2;
     if (!a->antialias || x->scale >= 1) return a->mode == BORN_RESIZE_LINEAR ? 2 : 4;
-    double first = floor(-reach / (double)x->scale) + 1;
-    return (int64_t)(2 - 2 * first);
+    double count = -2 * floor(-reach / x->scale);
+    return count < 4e18 ? (int64_t)count : INT64_MAX;
 }
 
 born_status born__resize_plan(born_infer *f, born_resize_plan *p)
@@ -103,8 +107,10 @@ born_status born__resize_plan(born_infer *f, born_resize_plan *p)
     const born_resize_attrs *a = BORN_ATTRS_OF(resize, f);
     int list[BORN_MAX_RANK], count;
     p->rank = f->in[0].rank;
+    bool wide = f->in[0].dtype == BORN_F64 && a->mode != BORN_RESIZE_NEAREST;
     for (int i = 0; i < p->rank; i++)
-        p->axis[i] = (born_resize_axis){ .in = f->in[0].dim[i], .out = f->in[0].dim[i], .scale = 1, .end = 1 };
+        p->axis[i] = (born_resize_axis){ .in = f->in[0].dim[i], .out = f->in[0].dim[i], .scale = 1, .end = 1,
+                                         .wide = wide };
     BORN_TRY(listed_axes(f, a, list, &count));
     bool scales = given(f, 2), sizes = given(f, 3);
     if (scales == sizes && !(count == 0 && !scales))
@@ -118,7 +124,7 @@ born_status born__resize_plan(born_infer *f, born_resize_plan *p)
         x->taps = x->active && x->out > 0 ? tap_count(a, x) : 1;
         /* a scale this far below out / in asks for a filter far wider than the input */
         if (x->out > 0 && x->taps > 64 + 16 * (x->in < (int64_t)1 << 40 ? x->in : (int64_t)1 << 40))
-            return born__infer_fail(f, BORN_RANGE, "axis %d: scale %.10g is too small", i, (double)x->scale);
+            return born__infer_fail(f, BORN_RANGE, "axis %d: scale %.10g is too small", i, x->scale);
     }
     return BORN_OK;
 }
@@ -126,23 +132,26 @@ born_status born__resize_plan(born_infer *f, born_resize_plan *p)
 /* Where result o lies on the input. */
 static double source(const born_resize_attrs *a, const born_resize_axis *x, int64_t o)
 {
-    float at = (float)o, in = (float)x->in, out = (float)x->out;
+#define R(v) at_precision(x, v)
+    double at = x->wide ? (double)o : (double)(float)o, in = R((double)x->in), out = R((double)x->out);
+    double middle = R(R(at + 0.5) / x->scale);
     switch (a->coordinate_mode) {
-    case BORN_COORD_HALF_PIXEL: return (double)((at + 0.5f) / x->scale - 0.5f);
+    case BORN_COORD_HALF_PIXEL: return R(middle - 0.5);
     case BORN_COORD_HALF_PIXEL_SYMMETRIC: {
-        float full = x->scale * in, offset = in / 2 * (1 - out / full);
-        return (double)(offset + (at + 0.5f) / x->scale - 0.5f);
+        double full = R(x->scale * in), offset = R(in / 2 * R(1 - R(out / full)));
+        return R(R(offset + middle) - 0.5);
     }
-    case BORN_COORD_PYTORCH_HALF_PIXEL: return x->out > 1 ? (double)((at + 0.5f) / x->scale - 0.5f) : 0;
-    case BORN_COORD_ALIGN_CORNERS: return x->out > 1 ? (double)(at * (in - 1) / (out - 1)) : 0;
-    case BORN_COORD_ASYMMETRIC: return (double)(at / x->scale);
+    case BORN_COORD_PYTORCH_HALF_PIXEL: return x->out > 1 ? R(middle - 0.5) : 0;
+    case BORN_COORD_ALIGN_CORNERS: return x->out > 1 ? R(R(at * R(in - 1)) / R(out - 1)) : 0;
+    case BORN_COORD_ASYMMETRIC: return R(at / x->scale);
     case BORN_COORD_TF_CROP: {
-        float start = (float)x->start, end = (float)x->end;
-        if (x->out <= 1) return (double)(0.5f * (start + end) * (in - 1));
-        return (double)(start * (in - 1) + at * (end - start) * (in - 1) / (out - 1));
+        double start = R(x->start), end = R(x->end), last = R(in - 1);
+        if (x->out <= 1) return R(R(0.5 * R(start + end)) * last);
+        return R(R(start * last) + R(R(R(at * R(end - start)) * last) / R(out - 1)));
     }
-    default: return (double)((at + 0.5f) / x->scale);
+    default: return middle;
     }
+#undef R
 }
 
 static int64_t nearest(int mode, double at)
@@ -167,7 +176,7 @@ static double filter(const born_resize_attrs *a, double d)
 static void weights(const born_resize_attrs *a, const born_resize_axis *x, double at, int64_t *cell, double *weight)
 {
     int64_t floor_at = (int64_t)floor(at), first = floor_at + 1 - x->taps / 2;
-    double stretch = a->antialias && x->scale < 1 ? (double)x->scale : 1, sum = 0;
+    double stretch = a->antialias && x->scale < 1 ? x->scale : 1, sum = 0;
     for (int64_t t = 0; t < x->taps; t++) {
         int64_t i = first + t;
         bool inside = i >= 0 && i < x->in;

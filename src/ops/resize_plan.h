@@ -12,8 +12,9 @@ enum {
 
 typedef struct born_resize_axis {
     int64_t in, out;
-    float scale;
+    double scale;
     double start, end;          /* region of tf_crop_and_resize, else 0 and 1 */
+    bool wide;                  /* coordinates in f64; else each step is rounded to f32 */
     bool active;                /* resampled at all */
     int64_t taps;               /* per result */
 } born_resize_axis;

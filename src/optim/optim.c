@@ -39,6 +39,11 @@ static const double most_of[H_COUNT] = { [H_BETA1] = ONE, [H_BETA2] = ONE, [H_AL
 
 const char *born__hyper_name(born_hyper h) { return places[h].name; }
 
+const char *born_optim_kind_name(born_optim_kind kind)
+{
+    return (unsigned)kind < BORN_OPTIM_KINDS ? rows[kind]->name : NULL;
+}
+
 /* What an optimiser that found no memory is: no chain knows of it. */
 static born_optim dead_optim;
 

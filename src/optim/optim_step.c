@@ -244,6 +244,7 @@ static born_status apply(born_optim *o)
     if (!g || !w) s = born__optim_fail(o, BORN_NOMEM, "no memory for a step");
     if (!s && (!compute_all(o, g, w) || !born__optim_reserve(o->b, o->operand, o->param_count * (STATE_MOST + 2))))
         s = born__optim_status(o);
+    if (!s) s = born_sync(o->b); /* what waits on the chain finds out now whether there is memory */
     if (!s) s = assign_all(o, w);
     born__free(g), born__free(w);
     return s;

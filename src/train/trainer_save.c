@@ -1,6 +1,6 @@
 /* Writing checkpoints of training: `.born` files of the module's tensors ("model."), what the optimiser remembers
-   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own counts; files step-<n>.born and
-   best.born in the trainer's folder. trainer_load.c reads them. */
+   ("optim."), gradients that gather ("grad."), the average ("ema."), the schedule's numbers, and the trainer's own
+   counts; files step-<n>.born and best.born in the trainer's folder. trainer_load.c reads them. */
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>

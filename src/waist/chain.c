@@ -49,6 +49,7 @@ static void link_attach(born_chain *c, born_backend *b)
     b->level = c->levels;
     b->below = c->levels ? c->link[c->levels - 1] : NULL;
     c->link[c->levels++] = b;
+    if (b->rank == BORN_RANK_FUSE) c->floor = b->level;
 }
 
 born_backend *born__link_dead(const born_error *err)

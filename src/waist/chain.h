@@ -36,7 +36,8 @@ typedef struct born_node born_node;
 
 /* The part of storage that every leaf's buffer begins with. */
 struct born_buffer {
-    char *data;                 /* host address; NULL where the device's memory is not the host's */
+    char *data;                 /* host address; NULL where the device's memory is not the host's, or not there yet */
+    born_backend *keeper;       /* the link above the leaf that makes it when it is needed; NULL: it is the leaf's */
     size_t bytes;
     const char *writer;         /* what last changed it in place: an op's name or "write"; NULL: nothing yet */
     uint32_t version;           /* counts changes in place; views of the buffer share it */
@@ -79,6 +80,7 @@ typedef struct born_frame {
 struct born_chain {
     born_backend *link[BORN_LEVELS];    /* by level */
     int levels;
+    int floor;                  /* the lowest level that storage is reached through: fuse's where there is one */
     born_error error;           /* the first one not taken */
     bool dead;                  /* carries its error for good */
     bool fixed;                 /* a static chain, shared by threads: never written */
@@ -150,8 +152,13 @@ static inline void born__node_ref(born_node *n) { n->refs++; }
 void born__node_unref(born_node *n);
 /* Hands the caller's reference to the innermost scope. */
 void born__node_own(born_node *n);
-/* The link that a node's storage is released and read through. */
-static inline born_backend *born__node_link(const born_node *n) { return n->chain->link[n->level]; }
+/* The link that calls on tensors of a level, and their storage, go through. Constants (level 0) pass no decorator but
+   the one that may hold calls which read them. */
+static inline born_backend *born__level_link(const born_chain *c, int level)
+{
+    return c->link[level < c->floor ? c->floor : level];
+}
+static inline born_backend *born__node_link(const born_node *n) { return born__level_link(n->chain, n->level); }
 /* What failed calls return: a static node per status, so poison needs no memory, outlives every chain and tells a sync
    call its own status. */
 born_tensor born__poison(born_status s);

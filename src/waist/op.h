@@ -28,6 +28,7 @@ enum {
     BORN_P_ANY_LAYOUT = 1 << 8,   /* fast on channels-last inputs, and its output may be channels-last too */
     BORN_P_META = 1 << 10,        /* reads only dtype and sizes of its inputs, never their elements */
     BORN_P_CONTROL = 1 << 9,      /* If, Loop, Scan: run by the session, never by a leaf */
+    BORN_P_DENSE_RESULT = 1 << 11, /* with ANY_LAYOUT: the output is no image and stays row-major */
 };
 
 /* Sets of dtypes, as bit masks over born_dtype. */

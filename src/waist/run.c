@@ -71,7 +71,7 @@ static born_status read_host_operands(born_chain *c, const born_op *op, born_vie
         if (!(op->host >> i & 1u) || on_host(&in[i])) continue;
         size_t bytes = (size_t)born__view_bytes(&in[i]);
         char *p = (char *)c->host + at;
-        BORN_TRY(born__backend_read(c->link[0], &in[i], p, bytes, err));
+        BORN_TRY(born__backend_read(c->link[c->floor], &in[i], p, bytes, err));
         in[i].data = p;
         born__view_row_major(&in[i]);
         at += (bytes + 63) & ~(size_t)63;
@@ -115,14 +115,15 @@ static born_status run_in_room(born_chain *c, int level, born_call *call, born_n
     } else {
         born_frame frame = { call, in, out, c->frame };
         c->frame = &frame;
-        s = born__backend_run(c->link[level], call, err);
+        s = born__backend_run(born__level_link(c, level), call, err);
         c->frame = frame.up;
     }
     if (s == BORN_OK) {
         settle(call, out, shares);
         return BORN_OK;
     }
-    for (int i = shares ? 1 : 0; i < call->out_count; i++) born__backend_release(c->link[level], call->out[i].buffer);
+    for (int i = shares ? 1 : 0; i < call->out_count; i++)
+        born__backend_release(born__level_link(c, level), call->out[i].buffer);
     for (int i = 0; i < made; i++) born__node_unref(out[i]);
     return s;
 }

@@ -1,5 +1,6 @@
 """Each public header compiles alone, in C11, C17 and C++17, under every compiler found, without a warning, and twice in
-one file. Also with the header's own lint switch, which takes away the shelter of a system header."""
+one file. Also with the header's own lint switch, which takes away the shelter of a system header.
+ctest-labels: source"""
 import glob
 import os
 import shutil

@@ -32,9 +32,16 @@ TEST(every_stack_gives_the_same_bits)
         born_check(born_cpu(NULL)),
         born_autodiff(born_cpu(NULL)),
         born_trace(born_cpu(NULL)),
+        born_fuse(born_cpu(NULL)),
+        born_autodiff(born_fuse(born_cpu(NULL))),
+        born_trace(born_fuse(born_cpu(NULL))),
+        born_check(born_fuse(born_cpu(NULL))),
         born_check(born_autodiff(born_autodiff(born_trace(born_cpu(NULL))))),
+        born_check(born_autodiff(born_autodiff(born_trace(born_fuse(born_cpu(NULL)))))),
         born_check_compare(born_cpu(NULL), born_cpu(&(born_cpu_desc){ .threads = 1 })),
         born_check_compare(born_autodiff(born_cpu(NULL)), born_check(born_cpu(NULL))),
+        born_check_compare(born_autodiff(born_fuse(born_cpu(NULL))), born_cpu(NULL)),
+        born_check_compare(born_cpu(NULL), born_fuse(born_cpu(NULL))),
     };
     float want[2], got[2];
     for (size_t i = 0; i < sizeof stack / sizeof stack[0]; i++) {
@@ -116,9 +123,8 @@ static void same_as_eager(born_array *out)
         CHECK(!memcmp(p, eager_grad, sizeof eager_grad));
 }
 
-TEST(autodiff_over_trace_records_the_gradient)
+static void check_traced_gradient(born_backend *b)
 {
-    born_backend *b = born_autodiff(born_trace(born_cpu(NULL)));
     born_error err = { 0 };
     born_graph *g = NULL;
     born_array out[2];
@@ -146,7 +152,33 @@ TEST(autodiff_over_trace_records_the_gradient)
     run_again(&g, other, 6, out, 2, same_as_eager);
     born_graph_close(&g);
     CHECK_STATUS(born_trace_end(b, results, 2, &g, &err), BORN_STATE);
-    born_backend_close(&b);
+}
+
+TEST(autodiff_over_trace_records_the_gradient)
+{
+    born_backend *stack[] = { born_autodiff(born_trace(born_cpu(NULL))),
+                              born_autodiff(born_trace(born_fuse(born_cpu(NULL)))) };
+    for (size_t i = 0; i < sizeof stack / sizeof stack[0]; i++) {
+        check_traced_gradient(stack[i]);
+        born_backend_close(&stack[i]);
+    }
+}
+
+TEST(the_order_of_decorators_is_fixed)
+{
+    born_backend *stack[] = { born_fuse(born_trace(born_cpu(NULL))), born_fuse(born_autodiff(born_cpu(NULL))),
+                              born_fuse(born_fuse(born_cpu(NULL))), born_trace(born_autodiff(born_cpu(NULL))) };
+    const char *text[] = { "fuse cannot stand over trace", "fuse cannot stand over autodiff",
+                           "fuse cannot stand over fuse", "trace cannot stand over autodiff" };
+    for (size_t i = 0; i < sizeof stack / sizeof stack[0]; i++) {
+        const born_error *e = born_backend_error(stack[i]);
+        CHECK_INT(e->status, BORN_STATE);
+        CHECK_MSG(strstr(e->text, text[i]), "%s", e->text);
+        born_backend_close(&stack[i]);
+    }
+    born_backend *none = born_fuse(NULL);
+    CHECK_INT(born_backend_error(none)->status, BORN_INVALID);
+    born_backend_close(&none);
 }
 
 TEST(sessions_run_through_every_stack)
@@ -166,6 +198,8 @@ TEST(sessions_run_through_every_stack)
         b,
         born_check(born_cpu(NULL)),
         born_autodiff(born_cpu(NULL)),
+        born_fuse(born_cpu(NULL)),
+        born_check(born_autodiff(born_fuse(born_cpu(NULL)))),
         born_check_compare(born_autodiff(born_trace(born_cpu(NULL))), born_cpu(NULL)),
     };
     for (size_t i = 0; i < sizeof stack / sizeof stack[0]; i++) {

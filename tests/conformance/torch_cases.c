@@ -1,6 +1,7 @@
-/* torch_cases DIR: runs every reference case from PyTorch below DIR (a folder with case.json and case.npz) and prints
-   "FAIL <case>: <reason>" for each that fails, "SKIP <case>: <reason>" for each that is not run, and last
-   "N passed, N failed, N skipped". Exit code 1 if any failed, 2 for wrong usage, 3 where DIR cannot be read. */
+/* torch_cases DIR [--fuse]: runs every reference case from PyTorch below DIR (a folder with case.json and case.npz),
+   over born_fuse where asked. Prints "FAIL <case>: <reason>" for each that fails, "SKIP <case>: <reason>" for each that
+   is not run, and last "N passed, N failed, N skipped". Exit code 1 if any failed, 2 for wrong usage, 3 where DIR
+   cannot be read. */
 #define _POSIX_C_SOURCE 200809L     /* scandir, lstat */
 #include <dirent.h>
 #include <sys/stat.h>
@@ -84,11 +85,16 @@ static void visit(const char *folder, totals *t, int depth)
     free(list);
 }
 
+static bool fuses;
+
+born_backend *tc_leaf(born_device *d) { return fuses ? born_fuse(born_cpu_on(d)) : born_cpu_on(d); }
+
 int main(int argc, char **argv)
 {
     struct stat s;
-    if (argc != 2) {
-        fprintf(stderr, "usage: torch_cases DIR\n");
+    fuses = argc == 3 && !strcmp(argv[2], "--fuse");
+    if (argc != 2 && !fuses) {
+        fprintf(stderr, "usage: torch_cases DIR [--fuse]\n");
         return 2;
     }
     if (stat(argv[1], &s) != 0 || !S_ISDIR(s.st_mode)) {

@@ -178,6 +178,8 @@ born_module *tc_module_make(tc_call *k, born_module *parent, const char *name, c
 /* ---- running ---- */
 
 typedef enum tc_result { TC_PASSED, TC_FAILED, TC_SKIPPED } tc_result;
+/// The chain under the autodiffs: a leaf, with born_fuse over it where the program was told so.
+born_backend *tc_leaf(born_device *d);
 typedef tc_result (*tc_kind)(tc_case *c, born_device *d, char *why);
 tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why);     /* op, grad2, loss, module */
 tc_result tc_run_init_case(tc_case *c, born_device *d, char *why);

@@ -189,7 +189,7 @@ tc_result tc_run_gradient_case(tc_case *c, born_device *d, char *why)
         return TC_FAILED;
     }
     *r = (run){ .c = c, .why = why };
-    r->below = born_autodiff(born_cpu_on(d));
+    r->below = born_autodiff(tc_leaf(d));
     r->b = twice ? born_autodiff(r->below) : r->below;
     r->k.b = r->b;
     r->k.real = c->real;

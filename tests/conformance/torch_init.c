@@ -219,7 +219,7 @@ static bool fill_all(tc_call *k, tc_case *c, born_shape s, sums *t)
 
 tc_result tc_run_init_case(tc_case *c, born_device *d, char *why)
 {
-    born_backend *b = born_cpu_on(d);
+    born_backend *b = tc_leaf(d);
     const char *name = tc_string(c->json, "name", "");
     tc_call k = {
         .row = tc_find_row(name), .b = b, .real = BORN_F64, .args = json_copy(json_object_get(c->json, "args"))

@@ -309,7 +309,7 @@ tc_result tc_run_optim_case(tc_case *c, born_device *d, char *why)
     optim_run r = { .c = c, .why = why };
     born_error err = { 0 };
 
-    r.b = born_autodiff(born_cpu_on(d));
+    r.b = born_autodiff(tc_leaf(d));
     r.net = born_module_create_with(r.b, &(born_module_desc){ .dtype = c->real });
     born_scope s = born_scope_begin(r.b);
     bool ok = run_case(&r, tc_string(c->json, "name", ""));

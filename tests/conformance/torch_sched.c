@@ -176,7 +176,7 @@ tc_result tc_run_sched_case(tc_case *c, born_device *d, char *why)
 {
     sched_run r = { .c = c, .why = why };
     born_error err = { 0 };
-    born_backend *b = born_autodiff(born_cpu_on(d));
+    born_backend *b = born_autodiff(tc_leaf(d));
     born_module *net = born_module_create(b);
     bool ok = run_case(&r, net);
 

@@ -249,8 +249,8 @@ static void open_parts(life *l, born_error *err)
 static born_status open_trainer(life *l, bool resume, int max_steps, born_error *err)
 {
     const born_trainer_desc d = {
-        .max_steps = max_steps, .net = l->net, .optim = l->opt, .sched = l->sched, .ema = l->ema, .train = l->train, .valid = l->valid,
-        .metric = l->metric, .metric_name = "accuracy", .epochs = EPOCHS, .eager = l->v->eager,
+        .max_steps = max_steps, .net = l->net, .optim = l->opt, .sched = l->sched, .ema = l->ema, .train = l->train,
+        .valid = l->valid, .metric = l->metric, .metric_name = "accuracy", .epochs = EPOCHS, .eager = l->v->eager,
         .folder = l->v->folder ? folder : NULL, .resume = resume,
     };
     return born_trainer_open(&d, &l->trainer, err);

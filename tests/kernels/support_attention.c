@@ -84,6 +84,29 @@ void case_attention(kcase *k, born_dtype t)
     if (valid) add(k, small_ints(k, BORN_I64, s.B, 0, T));
 }
 
+/* q k v y gy */
+void case_attention_grad(kcase *k, born_dtype t)
+{
+    born_attention_attrs *a = (born_attention_attrs *)(void *)k->attrs;
+    sizes s = some_sizes(k);
+    bool flat = case_chance(k, 40);
+
+    (void)t;
+    if (case_chance(k, 50)) s.Tq = s.Tk = case_in(k, 1, 90);
+    if (case_chance(k, 2)) s.Tq = 1100, s.Hq = s.Hk = s.B = 1, s.D = s.Dv = 3;
+    if (case_chance(k, 2)) s.Tk = 2100, s.Tq = 40, s.Hq = s.Hk = s.B = 1, s.D = s.Dv = 3;
+    a->q_num_heads = s.Hq;
+    a->kv_num_heads = s.Hk;
+    a->is_causal = case_chance(k, 50);
+    if (case_chance(k, 20)) a->left_window = case_in(k, 0, 100);
+    if (case_chance(k, 20)) a->right_window = case_in(k, 0, 100);
+    if (case_chance(k, 20)) a->scale = 0.3;
+    add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
+    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
+    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
+    for (int i = 0; i < 2; i++) add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.Dv));
+}
+
 /* q k v bias mask added past_k past_v */
 void case_multi_head(kcase *k, born_dtype t)
 {

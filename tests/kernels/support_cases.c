@@ -130,6 +130,21 @@ static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
     if (rank && case_chance(k, 2)) dim[case_in(k, 0, rank - 1)] = 0;
 }
 
+/* Halves the inner dims until a case has at most this many elements: a large one shows no more, and takes seconds. */
+static void bound(int rank, int64_t *dim)
+{
+    const int64_t most = 1 << 17;
+    for (int d = rank - 1; d > 0; d--) {
+        int64_t n = 1;
+        for (int i = 0; i < rank; i++) n *= dim[i];
+        while (n > most && dim[d] > 1) {
+            n /= dim[d];
+            dim[d] = (dim[d] + 1) / 2;
+            n *= dim[d];
+        }
+    }
+}
+
 /* Operands that broadcast to one shape. */
 static void make_elementwise(kcase *k, born_dtype t)
 {
@@ -139,6 +154,7 @@ static void make_elementwise(kcase *k, born_dtype t)
 
     dims(k, rank, 9, dim);
     if (case_chance(k, 10)) dim[0] = rank ? 1500 : 1;
+    bound(rank, dim);
     for (int i = 0; i < op->max_in; i++) {
         int64_t d[BORN_MAX_RANK];
         int lead = op->max_in > 1 && case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
@@ -295,6 +311,9 @@ static void make_gemm(kcase *k, born_dtype t)
     born_gemm_attrs *a = (born_gemm_attrs *)(void *)k->attrs;
     int64_t m = case_in(k, 1, 60), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
 
+    if (case_chance(k, 5)) m = case_in(k, 100, 300), kk = case_in(k, 800, 1300); /* what is packed block by block */
+    if (case_chance(k, 5)) n = case_in(k, 300, 700), kk = case_in(k, 200, 300);
+    if (case_chance(k, 5)) n = case_in(k, 200, 300), m = case_in(k, 500, 700);   /* what is written row by row */
     a->alpha = case_chance(k, 50) ? 0.7 : 1;
     a->beta = case_chance(k, 50) ? 1.3 : 1;
     a->trans_a = case_chance(k, 50);
@@ -320,6 +339,7 @@ static void make_conv(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 25); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 20);
     x[0] = case_in(k, 1, pixels ? 3 : 2);
+    if (pixels && case_chance(k, 40)) x[0] = case_in(k, 24, 70), layout = case_chance(k, 50); /* lanes may be images */
     x[1] = groups * cg;
     w[0] = groups * mg;
     w[1] = cg;
@@ -365,6 +385,7 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     bool pixels = case_chance(k, 40); /* dense rows and few results */
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
     x[0] = y[0] = case_in(k, 1, 3);
+    if (pixels && case_chance(k, 40)) x[0] = y[0] = case_in(k, 24, 70), layout = case_chance(k, 50);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;
@@ -412,9 +433,10 @@ static void make_conv_weight(kcase *k, born_dtype t)
     a->activation = 0;
     a->kernel_shape = case_ints(k, s, w.dim + 2);
     bool dense = k->call.in[0].stride[1 + s] == 1;
+    int layout = case_chance(k, 40) ? 1 : case_chance(k, 60) ? 0 : -1;
     k->call.in_count = 0;
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 60) ? 0 : -1));
-    add(k, case_view(k, t, 2 + s, g, dense || case_chance(k, 20) ? 0 : -1));
+    add(k, case_view(k, t, 2 + s, x, layout));
+    add(k, case_view(k, t, 2 + s, g, layout == 1 && case_chance(k, 60) ? 1 : dense || case_chance(k, 20) ? 0 : -1));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
@@ -467,7 +489,8 @@ static void make_pool_back(kcase *k, born_dtype t)
     k->call.op = own;
     born_view x = k->in[0];
     k->call.in_count = 0;
-    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 60) ? 0 : -1));
+    k->results_last = x.stride[1] == 1;
+    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 40) ? 0 : k->results_last ? 1 : -1));
     if (max) {
         add(k, x);
         return;
@@ -595,18 +618,63 @@ static void make_row_norm(kcase *k, born_dtype t)
     if (!rms && case_chance(k, 70)) add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
 }
 
-static void make_batch_norm(kcase *k, born_dtype t)
+/* The sizes of an image, at times with a plane of more than one chunk or a batch of more than one chain, and one layout
+   for it and the results, mostly. */
+static int norm_image(kcase *k, int64_t *dim)
 {
     int rank = (int)case_in(k, 2, 5);
-    int64_t dim[BORN_MAX_RANK];
 
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, i == 1 ? 50 : 8);
-    add(k, case_view(k, t, rank, dim, -1));
+    if (case_chance(k, 10)) dim[rank - 1] = rank == 2 ? dim[1] : case_in(k, 60, 9000 / dim[1]);
+    if (case_chance(k, 5)) {
+        dim[0] = case_in(k, 1000, 2100);
+        for (int i = 1; i < rank; i++) dim[i] = case_in(k, 1, 3);
+    }
+    if (case_chance(k, 40)) k->results_last = true;
+    return rank;
+}
+
+static void make_batch_norm(kcase *k, born_dtype t)
+{
+    born_batch_norm_attrs *a = (born_batch_norm_attrs *)(void *)k->attrs;
+    int64_t dim[BORN_MAX_RANK];
+    int rank = norm_image(k, dim);
+
+    a->training_mode = case_chance(k, 70);
+    if (a->training_mode) k->results = (int)case_in(k, 1, 3);
+    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
     for (int i = 0; i < 4; i++) {
         add(k, case_view(k, t, 1, &dim[1], -1));
         float *v = (float *)(void *)k->in[i + 1].data;
         for (int64_t j = 0; i == 3 && j < dim[1]; j++) v[j * k->in[4].stride[0]] = (float)case_in(k, 0, 100) * 0.01f;
     }
+}
+
+static void make_batch_norm_grad(kcase *k, born_dtype t)
+{
+    int64_t dim[BORN_MAX_RANK];
+    int rank = norm_image(k, dim), layout = k->results_last ? 1 : 0;
+
+    k->results = (int)case_in(k, 1, 3);
+    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    add(k, case_view(k, t, 1, &dim[1], -1));
+}
+
+/* reduce_sum over everything but the channels of an image. */
+static void make_channel_sum(kcase *k, born_dtype t)
+{
+    int64_t dim[BORN_MAX_RANK], axes[BORN_MAX_RANK];
+    int rank = norm_image(k, dim), n = 0;
+
+    ((born_reduce_attrs *)(void *)k->attrs)->drop_dims = case_chance(k, 50);
+    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
+    for (int i = rank; i-- > 0;)
+        if (i != 1) axes[n++] = case_chance(k, 50) ? i : i - rank;
+    born_view v = { .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } };
+    v.data = case_block(k, sizeof axes);
+    memcpy(v.data, axes, (size_t)n * sizeof *axes);
+    add(k, v);
 }
 
 static void make_reduce(kcase *k, born_dtype t)
@@ -615,6 +683,10 @@ static void make_reduce(kcase *k, born_dtype t)
     int rank = (int)case_in(k, 1, 4);
     int64_t dim[BORN_MAX_RANK], axes[BORN_MAX_RANK], n = 0;
 
+    if (k->call.op->id == BORN_OP_REDUCE_SUM && case_chance(k, 50)) {
+        make_channel_sum(k, t);
+        return;
+    }
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 9);
     if (case_chance(k, 40)) dim[case_in(k, 0, rank - 1)] = case_in(k, 1, case_chance(k, 30) ? 9000 : 200);
     add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
@@ -824,6 +896,11 @@ static const generator generators[] = {
     { BORN_OP_LAYER_NORM, make_row_norm },
     { BORN_OP_RMS_NORM, make_row_norm },
     { BORN_OP_BATCH_NORM, make_batch_norm },
+    { BORN_OP_LAYER_NORM_GRAD, case_norm_grad },
+    { BORN_OP_RMS_NORM_GRAD, case_norm_grad },
+    { BORN_OP_CROSS_ENTROPY_LOSS, case_cross_entropy },
+    { BORN_OP_CROSS_ENTROPY_GRAD, case_cross_entropy },
+    { BORN_OP_BATCH_NORM_GRAD, make_batch_norm_grad },
     { BORN_OP_QLINEAR_CONV, make_qconv },
     { BORN_OP_CONV_INTEGER, make_qconv },
     { BORN_OP_MATMUL_INTEGER, make_qmm },
@@ -833,6 +910,7 @@ static const generator generators[] = {
     { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
     { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },
     { BORN_OP_ATTENTION, case_attention },
+    { BORN_OP_ATTENTION_GRAD, case_attention_grad },
     { BORN_OP_PACKED_ATTENTION, case_packed_attention },
     { BORN_OP_MULTI_HEAD_ATTENTION, case_multi_head },
     { BORN_OP_GROUP_QUERY_ATTENTION, case_group_query },
@@ -870,7 +948,9 @@ static bool place_results(kcase *k, born_error *err)
     for (int i = 0; i < k->call.out_count; i++) {
         born_view *o = &k->out[i];
         int size = born__dtype_info(o->dtype)->size;
-        int64_t span = lay_out(k, o, case_chance(k, 50) ? 0 : op->props & BORN_P_ANY_LAYOUT ? -1 : 0);
+        int layout = op->props & BORN_P_ANY_LAYOUT ? -1 : 0;
+        if (case_chance(k, k->results_last ? 90 : 50)) layout = k->results_last ? 1 : 0;
+        int64_t span = lay_out(k, o, layout);
         k->out_bytes[i] = (size_t)((span + 2 * lead) * size);
         k->out_block[i] = case_block(k, k->out_bytes[i]);
         memset(k->out_block[i], 0x5a, k->out_bytes[i]);

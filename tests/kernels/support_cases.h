@@ -17,6 +17,7 @@ typedef struct kcase {
     size_t out_bytes[4];            /* of the whole block around out[i], guard bytes included */
     char *out_block[4];
     int results;                    /* of a variadic row; 0: as its signature says */
+    bool results_last;              /* mostly channels-last */
     uint64_t seed;
     bool specials;                  /* NaN, infinities, signed zeros and subnormals among the values */
 } kcase;
@@ -35,9 +36,14 @@ born_ints case_ints(kcase *k, int n, const int64_t *v);
 
 /* support_attention.c */
 void case_attention(kcase *k, born_dtype t);
+void case_attention_grad(kcase *k, born_dtype t);
 void case_multi_head(kcase *k, born_dtype t);
 void case_packed_attention(kcase *k, born_dtype t);
 void case_group_query(kcase *k, born_dtype t);
+
+/* support_train.c */
+void case_norm_grad(kcase *k, born_dtype t);
+void case_cross_entropy(kcase *k, born_dtype t);
 
 /* Makes a random call of the row; false: no generator for the op. Results are inferred and placed. */
 bool case_make(kcase *k, const born_op *op, born_dtype t, uint64_t seed);

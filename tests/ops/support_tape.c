@@ -7,14 +7,17 @@
 
 static tape_value *at(tape *t, born_val v)
 {
-    return &t->value[v - 1];
+    return &t->value[(v - 1) / TAPE_BLOCK][(v - 1) % TAPE_BLOCK];
 }
+
+static tape_call_record *call_at(tape *t, int i) { return &t->call[i / TAPE_BLOCK][i % TAPE_BLOCK]; }
 
 static born_val add_value(tape *t, const born_view *v)
 {
     if (t->values == TAPE_VALUES) return 0;
-    t->value[t->values].view = *v;
-    return (born_val)++t->values;
+    if (t->values % TAPE_BLOCK == 0) t->value[t->values / TAPE_BLOCK] = born__calloc(TAPE_BLOCK, sizeof(tape_value));
+    at(t, (born_val)++t->values)->view = *v;
+    return (born_val)t->values;
 }
 
 static void *room_for(const born_view *v)
@@ -85,7 +88,8 @@ static born_status run_call(born_emit *e, born_op_id id, const void *attrs, cons
     for (int i = 0; i < out_count && (op->props & BORN_P_EXTENT); i++) born__view_row_major(&vo[i]);
     for (int i = 0; i < out_count && s != BORN_OK; i++) born__free(vo[i].data);
     born__free(x.scratch);
-    tape_call_record *r = &t->call[t->calls];
+    if (t->calls % TAPE_BLOCK == 0) t->call[t->calls / TAPE_BLOCK] = born__calloc(TAPE_BLOCK, sizeof(tape_call_record));
+    tape_call_record *r = call_at(t, t->calls);
     *r = (tape_call_record){ .op = op, .attrs = own, .in_count = in_count, .out_count = out_count };
     memcpy(r->in, in, sizeof *in * (size_t)in_count);
     t->calls++;
@@ -121,9 +125,11 @@ tape *tape_new(void)
 
 void tape_free(tape *t)
 {
-    for (int i = 0; i < t->values; i++)
-        if (t->value[i].view.offset == 0) born__free(t->value[i].view.data);
-    for (int i = 0; i < t->calls; i++) born__attrs_free(t->call[i].op->attrs, t->call[i].attrs);
+    for (int i = 1; i <= t->values; i++)
+        if (at(t, (born_val)i)->view.offset == 0) born__free(at(t, (born_val)i)->view.data);
+    for (int i = 0; i < t->calls; i++) born__attrs_free(call_at(t, i)->op->attrs, call_at(t, i)->attrs);
+    for (int i = 0; i < TAPE_VALUES / TAPE_BLOCK; i++) born__free(t->value[i]);
+    for (int i = 0; i < TAPE_CALLS / TAPE_BLOCK; i++) born__free(t->call[i]);
     born__free(t);
 }
 
@@ -163,19 +169,20 @@ void tape_backward_all(tape *t, const born_val *out, const born_val *seed, int o
     static born_val grad[TAPE_VALUES + 1];
     static bool needs[TAPE_VALUES + 1];
     int calls = t->calls, values = t->values;
-    memset(grad, 0, sizeof grad);
-    memset(needs, 0, sizeof needs);
+    memset(grad, 0, ((size_t)values + 1) * sizeof *grad);
+    memset(needs, 0, ((size_t)values + 1) * sizeof *needs);
     for (int i = 0; i < n; i++) needs[x[i]] = true;
     for (int c = 0; c < calls; c++) {
         bool any = false;
-        for (int i = 0; i < t->call[c].in_count; i++) any = any || needs[t->call[c].in[i]];
-        for (int i = 0; i < t->call[c].out_count; i++) needs[t->call[c].out[i]] = any;
+        const tape_call_record *r = call_at(t, c);
+        for (int i = 0; i < r->in_count; i++) any = any || needs[r->in[i]];
+        for (int i = 0; i < r->out_count; i++) needs[r->out[i]] = any;
     }
     needs[0] = false;
     for (int i = 0; i < outs; i++)
         if (out[i] && seed[i]) accumulate(t, &grad[out[i]], seed[i]);
     for (int c = calls - 1; c >= 0 && !t->emit.err.status; c--) {
-        tape_call_record r = t->call[c];
+        tape_call_record r = *call_at(t, c);
         born_val gin[TAPE_FEW] = { 0 }, gout[TAPE_FEW] = { 0 };
         bool wanted[TAPE_FEW] = { false }, arrived = false;
         for (int i = 0; i < r.out_count; i++) {

@@ -5,7 +5,7 @@
 #define BORN_TESTS_SUPPORT_TAPE_H
 #include "ops/ref.h"
 
-enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 12 };
+enum { TAPE_VALUES = 4096, TAPE_CALLS = 4096, TAPE_FEW = 12, TAPE_BLOCK = 32 };
 
 typedef struct tape_value {
     born_view view;
@@ -20,8 +20,8 @@ typedef struct tape_call_record {
 
 typedef struct tape {
     born_emit emit; /* first: gradients get this */
-    tape_value value[TAPE_VALUES];
-    tape_call_record call[TAPE_CALLS];
+    tape_value *value[TAPE_VALUES / TAPE_BLOCK];        /* in blocks: few tapes are long, and there are thousands */
+    tape_call_record *call[TAPE_CALLS / TAPE_BLOCK];
     int values, calls;
 } tape;
 

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "../harness.h"
+#include "base/rng.h"
 #include "support_calls.h"
 #include "tensor/view.h"
 
@@ -103,6 +104,21 @@ TEST(random_repeats_by_key)
     CHECK(tensor_same_bits(&one, &two));
     two = draw(BORN_OP_RANDOM_UNIFORM, &u, &other, 1);
     CHECK(!tensor_same_bits(&one, &two));
+    calls_free();
+}
+
+/* Element i is word 2 i of the key's stream, however many are made at once. */
+TEST(random_uniform_is_its_stream)
+{
+    enum { N = 2001 };
+    born_random_uniform_attrs a = { .low = -1, .high = 3, .shape = BORN_INTS(N) };
+    born_view key = tensor_int(12), y = draw(BORN_OP_RANDOM_UNIFORM, &a, &key, 1);
+    static uint32_t word[2 * N];
+    born__philox_u32(12, 0, 0, word, 2 * N);
+    for (int64_t i = 0; i < N; i++) {
+        float v = 4.0f * born__unit_f32(word[2 * i]);
+        CHECK(tensor_at(&y, i) == (double)(-1.0f + v));
+    }
     calls_free();
 }
 

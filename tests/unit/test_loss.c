@@ -144,6 +144,35 @@ TEST(numbers_and_distributions)
     bench_close(&k);
 }
 
+/* Stirling's term counts for targets above 1 alone; where it does not, its logarithm of 0 must not show. */
+TEST(poisson_of_small_targets)
+{
+    bench k = bench_open(BORN_F32, 1);
+    const float x[4] = { 0, 0.5f, 2, 1 }, t[4] = { 0, -0.0f, 0.5f, 1 };
+    for (int rate = 0; rate < 2; rate++) {
+        const born_likelihood_attrs a = { .reduction = BORN_SUM, .full = true, .no_log = rate };
+        born_f32 in = born_requires_grad(born_from_f32(k.b, BORN_ARRAY(x, 4)));
+        born_f32 target = born_requires_grad(born_from_f32(k.b, BORN_ARRAY(t, 4)));
+        born_f32 loss = born_poisson_nll_loss(in, target, &a);
+        double want = 0;
+        float gx[4], gt[4];
+        for (int i = 0; i < 4; i++) {
+            double v = (double)x[i], n = (double)t[i];
+            want += rate ? v - n * log(v + 1e-8) : exp(v) - n * v;
+        }
+        IS(loss.any, want);
+        REQUIRE(born_backward(loss) == BORN_OK && get(born_grad_of(in).any, gx, 4));
+        REQUIRE(get(born_grad_of(target).any, gt, 4));
+        for (int i = 0; i < 4; i++) {
+            double v = (double)x[i], n = (double)t[i], f = rate ? 1 - n / (v + 1e-8) : exp(v) - n;
+            CHECK_MSG(fabs((double)gx[i] - f) < 1e-5, "gradient %d: %.9g, not %.9g", i, (double)gx[i], f);
+            f = rate ? -log(v + 1e-8) : -v;
+            CHECK_MSG(fabs((double)gt[i] - f) < 1e-5, "target's gradient %d: %.9g, not %.9g", i, (double)gt[i], f);
+        }
+    }
+    bench_close(&k);
+}
+
 TEST(margins)
 {
     bench k = bench_open(BORN_F32, 1);

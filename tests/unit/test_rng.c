@@ -56,4 +56,17 @@ TEST(rng_floats_lie_in_the_unit_interval)
     CHECK(born__unit_f64(UINT32_MAX, UINT32_MAX) < 1.0);
 }
 
+TEST(many_blocks_at_once_are_the_same)
+{
+    static const uint64_t first[] = { 0, 7, 0xFFFFFFF8u, 0x123456789ABCu };
+    uint32_t many[2 * BORN_PHILOX_SPAN], one[4 * BORN_PHILOX_SPAN];
+
+    for (size_t k = 0; k < sizeof first / sizeof *first; k++) {
+        born__philox_even(0x1122334455667788u, 3 + k, first[k], many);
+        born__philox_u32(0x1122334455667788u, 3 + k, 4 * first[k], one, sizeof one / sizeof *one);
+        for (int i = 0; i < BORN_PHILOX_SPAN; i++)
+            CHECK(many[2 * i] == one[4 * i] && many[2 * i + 1] == one[4 * i + 2]);
+    }
+}
+
 TEST_MAIN

@@ -22,12 +22,13 @@ typedef struct plan_case {
     double weight_decay;
     bool images, ema;
     int threads;
+    born_dtype dtype;           /* 0: f32 */
 } plan_case;
 
-static born_module *network(born_backend *b, bool images)
+static born_module *network(born_backend *b, const plan_case *c)
 {
-    born_module *net = born_module_create_with(b, &(born_module_desc){ .seed = 3 });
-    if (images) {
+    born_module *net = born_module_create_with(b, &(born_module_desc){ .seed = 3, .dtype = c->dtype });
+    if (c->images) {
         born_conv2d(net, NULL, 3, 4, BORN_INTS(3), NULL);
         born_batch_norm2d(net, NULL, 4, NULL);
         born_relu_layer(net, NULL);
@@ -46,7 +47,7 @@ static born_module *network(born_backend *b, bool images)
 static born_status open_task(task *t, const plan_case *c, bool eager, born_error *err)
 {
     *t = (task){ .b = born_autodiff(born_trace(born_cpu(&(born_cpu_desc){ .threads = c->threads }))) };
-    t->net = network(t->b, c->images);
+    t->net = network(t->b, c);
     t->opt = born_optim_create_sized(c->kind, t->net, 0.02, c->weight_decay, &c->optim, sizeof c->optim);
     if (c->ema) t->ema = born_ema_create(t->net, 0.9);
     return born_step_open(&(born_step_desc){ .net = t->net, .optim = t->opt, .ema = t->ema, .eager = eager }, &t->step,
@@ -156,6 +157,7 @@ static const plan_case cases[] = {
     { .kind = BORN_NADAM, .threads = 1 },
     { .kind = BORN_LION, .optim = { .clip_value = 0.01 }, .threads = 2 },
     { .kind = BORN_ADAGRAD, .threads = 1 },
+    { .kind = BORN_ADAMW, .weight_decay = 0.01, .images = true, .threads = 2, .dtype = BORN_BF16 },
 };
 
 /* Batches of two sizes: the second does not fit the plan and is run eagerly between. */

@@ -11,6 +11,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_MISSING = 3 };   /* exit c
 typedef struct cli_verb {
     const char *name, *usage, *summary, *help;
     int (*run)(int argc, char **argv);      /* argv[0] is the verb */
+    void (*more)(int argc, char **argv);    /* prints help that is not one text; NULL: none */
 } cli_verb;
 extern const cli_verb cli_verbs[];          /* main.c; ends with name NULL */
 
@@ -55,6 +56,9 @@ int cli_fail_text(int code, const char *verb, const char *fmt, ...) BORN_PRINTF(
 /* A bar on stderr when that is a terminal; total 0 ends it. */
 void cli_progress(const char *what, long done, long total);
 const char *cli_bytes(double bytes, char buf[24]);      /* "1.5 MiB" */
+const char *cli_count_text(int64_t n, char buf[32]);    /* "60,000" */
+const char *cli_clock(double seconds, char buf[24]);    /* "1:02:03", "4:05", "12.3 s" */
+bool cli_utf8(void);                                    /* whether the locale's characters are UTF-8 */
 double cli_seconds(void);
 size_t cli_peak_memory(void);                           /* of this process, bytes; 0 unknown */
 
@@ -62,6 +66,7 @@ size_t cli_peak_memory(void);                           /* of this process, byte
 typedef struct cli_json {
     int depth;
     bool filled, after_key;
+    bool one_line;
 } cli_json;
 void cli_json_open(cli_json *j, char bracket);          /* { or [ */
 void cli_json_close(cli_json *j, char bracket);
@@ -142,6 +147,9 @@ uint64_t cli_hash(const born_array *a, uint64_t seed);  /* of dtype, shape and e
 
 /* --- the verbs --- */
 int cmd_run(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+void cmd_train_more(int argc, char **argv);
+int cmd_predict(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_bench(int argc, char **argv);

@@ -192,6 +192,41 @@ const char *cli_bytes(double bytes, char buf[24])
     return buf;
 }
 
+const char *cli_count_text(int64_t n, char buf[32])
+{
+    char digits[24];
+    int k = snprintf(digits, sizeof digits, "%lld", (long long)n), at = 0;
+
+    for (int i = 0; i < k; i++) {
+        if (i > 0 && (k - i) % 3 == 0 && digits[i - 1] != '-') buf[at++] = ',';
+        buf[at++] = digits[i];
+    }
+    buf[at] = '\0';
+    return buf;
+}
+
+const char *cli_clock(double seconds, char buf[24])
+{
+    long s = seconds > 0 && seconds < 1e9 ? (long)(seconds + 0.5) : 0;
+
+    if (s < 60)
+        snprintf(buf, 24, "%.1f s", seconds > 0 ? seconds : 0);
+    else if (s < 3600)
+        snprintf(buf, 24, "%ld:%02ld", s / 60, s % 60);
+    else
+        snprintf(buf, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    return buf;
+}
+
+bool cli_utf8(void)
+{
+    static const char *const name[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+    const char *v = NULL;
+
+    for (int i = 0; i < 3 && !(v && *v); i++) v = getenv(name[i]);
+    return v && (strstr(v, "UTF-8") || strstr(v, "utf8") || strstr(v, "UTF8") || strstr(v, "utf-8"));
+}
+
 double cli_seconds(void)
 {
     struct timespec t;

@@ -1,4 +1,4 @@
-/* JSON on stdout, indented by two. Numbers read back exactly; NaN and infinities are null. */
+/* JSON on stdout, indented by two or on one line. Numbers read back exactly; NaN and infinities are null. */
 #include "cli.h"
 
 #include <math.h>
@@ -10,8 +10,8 @@ static void separate(cli_json *j)
         j->after_key = false;
         return;
     }
-    if (j->filled) putchar(',');
-    if (j->depth) {
+    if (j->filled) fputs(j->one_line ? ", " : ",", stdout);
+    if (j->depth && !j->one_line) {
         putchar('\n');
         for (int i = 0; i < j->depth; i++) fputs("  ", stdout);
     }
@@ -28,7 +28,7 @@ void cli_json_open(cli_json *j, char bracket)
 void cli_json_close(cli_json *j, char bracket)
 {
     j->depth--;
-    if (j->filled) {
+    if (j->filled && !j->one_line) {
         putchar('\n');
         for (int i = 0; i < j->depth; i++) fputs("  ", stdout);
     }

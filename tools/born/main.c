@@ -6,18 +6,23 @@
 #include <string.h>
 
 extern const char cli_run_help[], cli_inspect_help[], cli_verify_help[], cli_bench_help[], cli_ops_help[];
+extern const char cli_train_help[], cli_predict_help[];
 
 const cli_verb cli_verbs[] = {
+    { "train", "RECIPE [--OPTION VALUE]...", "train a stock recipe on data: images, text, tables", cli_train_help,
+      cmd_train, cmd_train_more },
+    { "predict", "CHECKPOINT [FILE]...", "answer with what train made: classes, numbers, text", cli_predict_help,
+      cmd_predict, NULL },
     { "run", "MODEL [--input [NAME=]FILE]... [--output NAME=FILE]...", "run a model and print what it answers",
-      cli_run_help, cmd_run },
-    { "inspect", "MODEL", "show a model's inputs, outputs, operators, memory", cli_inspect_help, cmd_inspect },
-    { "verify", "DIR...", "run the test cases below each folder", cli_verify_help, cmd_verify },
-    { "bench", "MODEL | --op NAME,...", "measure latency, throughput and memory", cli_bench_help, cmd_bench },
-    { "ops", "[NAME]", "list the operators", cli_ops_help, cmd_ops },
-    { "help", "[VERB]", "show this, or the help of a verb", "", cmd_help },
+      cli_run_help, cmd_run, NULL },
+    { "inspect", "MODEL", "show a model's inputs, outputs, operators, memory", cli_inspect_help, cmd_inspect, NULL },
+    { "verify", "DIR...", "run the test cases below each folder", cli_verify_help, cmd_verify, NULL },
+    { "bench", "MODEL | --op NAME,...", "measure latency, throughput and memory", cli_bench_help, cmd_bench, NULL },
+    { "ops", "[NAME]", "list the operators", cli_ops_help, cmd_ops, NULL },
+    { "help", "[VERB]", "show this, or the help of a verb", "", cmd_help, NULL },
     { "version", "", "show the version, components and licences",
-      "  --licenses          print the notices of the libraries in this build\n  --json\n", cmd_version },
-    { NULL, NULL, NULL, NULL, NULL },
+      "  --licenses          print the notices of the libraries in this build\n  --json\n", cmd_version, NULL },
+    { NULL, NULL, NULL, NULL, NULL, NULL },
 };
 
 static const cli_verb *find_verb(const char *name)
@@ -27,10 +32,11 @@ static const cli_verb *find_verb(const char *name)
     return NULL;
 }
 
-static void print_verb(const cli_verb *v)
+static void print_verb(const cli_verb *v, int argc, char **argv)
 {
     printf("usage: born %s %s\n%s\n", v->name, v->usage, v->summary);
     if (v->help[0]) printf("\n%s", v->help);
+    if (v->more) v->more(argc, argv);
 }
 
 static void print_all(FILE *f)
@@ -47,7 +53,7 @@ int cmd_help(int argc, char **argv)
 
     if (argc > 1 && !v) return cli_usage_error("help", "no verb '%s'; 'born help' lists them", argv[1]);
     if (v)
-        print_verb(v);
+        print_verb(v, argc - 1, argv + 1);
     else
         print_all(stdout);
     return CLI_OK;
@@ -67,7 +73,7 @@ int main(int argc, char **argv)
     const cli_verb *v = find_verb(argv[1]);
     if (!v) return cli_usage_error("", "no verb '%s'; 'born help' lists them", argv[1]);
     for (int i = 2; i < argc; i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return print_verb(v), CLI_OK;
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return print_verb(v, argc - 1, argv + 1), CLI_OK;
     const char *level = getenv("BORN_CPU");
     if (level && level[0] && born_cpu_level_cap(level, &err)) return cli_fail(v->name, "BORN_CPU", &err);
     if (born_guard_install(&err) && err.status != BORN_UNSUPPORTED) return cli_fail(v->name, "guard", &err);

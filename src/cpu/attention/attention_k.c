@@ -150,38 +150,72 @@ static v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
     return v_sel(*on, s, none);
 }
 
-/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. */
-static bool weigh(item *t, int r, int64_t base, int from, int to)
+/* Whether keys are masked by position alone. */
+static bool by_position(const born_attn *a)
+{
+    return a->softcap <= 0 && !a->allow.p && !a->add.p && !a->add2.p && !a->keep.p && !a->starts && !a->ends;
+}
+
+/* The same as masked, for by_position. */
+BORN_INLINE v16 placed(const born_attn_row *r, v16 s, int64_t j, v16 scale, m16 *on)
+{
+    const v16 none = v_set(-INFINITY);
+
+    s = v_mul(s, scale);
+    if (j < r->lo || j + 16 > r->hi) {
+        int64_t last = r->hi - j, first = r->lo - j;
+        m16 before = m_first(first < 0 ? 0 : first > 16 ? 16 : first);
+        s = v_sel(m_and(m_first(last < 0 ? 0 : last > 16 ? 16 : last), m_not(before)), s, none);
+    }
+    *on = v_ne(s, none);
+    return s;
+}
+
+/* Scores of row r in panels [from, to) masked, in place, t->on[r] saying which are not; returns the largest per lane. */
+static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
 {
     const born_attn_row *row = &t->row[r];
+    const v16 scale = v_set(t->a->scale);
     float *p = t->score[r];
-    v16 top = v_set(-INFINITY), lane[4];
-    uint64_t *on = t->on[r], some = 0;
+    v16 top = v_set(-INFINITY);
+    bool plain = by_position(t->a);
 
-    memset(on, 0, sizeof t->on[r]);
     for (int i = from; i < to; i++) {
         int64_t j = base + i * 16, n = t->a->T - j < 16 ? t->a->T - j : 16;
         m16 m;
-        v16 s = masked(row, v_load(p + i * 16), j, n, &m);
+        v16 s = plain ? placed(row, v_load(p + i * 16), j, scale, &m) : masked(row, v_load(p + i * 16), j, n, &m);
         v_store(p + i * 16, s);
-        on[i / 4] |= (uint64_t)m_bits(m) << i % 4 * 16;
+        t->on[r][i / 4] |= (uint64_t)m_bits(m) << i % 4 * 16;
         top = v_maxr(s, top);
     }
+    return top;
+}
+
+/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. Weights of panels without a key are
+   not written: nobody reads them, and they would add nothing. */
+static bool weigh(item *t, int r, int64_t base, int from, int to)
+{
+    float *p = t->score[r], best[16];
+    v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
+    uint64_t *on = t->on[r], some = 0;
+
+    memset(on, 0, sizeof t->on[r]);
+    v_store(best, mask_scores(t, r, base, from, to));
     for (int w = 0; w < WORDS; w++) some |= on[w];
     if (!some) return false;
-    float best[16];
-    v_store(best, top);
     for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
     t->top[r] = best[0];
-    for (int i = 0; i < PANELS; i++) {
-        uint32_t bits = (uint32_t)(on[i / 4] >> i % 4 * 16) & 0xffffu;
-        v16 e = v_zero();
-        if (bits) {
-            v16 s = v_load(p + i * 16);
-            e = v_sel(v_ne(s, v_set(-INFINITY)), exp_v16(v_sub(s, v_set(best[0]))), e);
+    v16 top = v_set(best[0]);
+    for (int w = 0; w < WORDS; w++) {
+        if (!on[w]) continue;
+        BORN_UNROLL
+        for (int a = 0; a < 4; a++) {
+            float *at = p + w * 64 + a * 16;
+            if (!(on[w] >> a * 16 & 0xffffu)) continue;
+            v16 s = v_load(at), e = v_sel(v_ne(s, v_set(-INFINITY)), exp_v16(v_sub(s, top)), v_zero());
+            v_store(at, e);
+            lane[a] = v_add(lane[a], e);
         }
-        v_store(p + i * 16, e);
-        lane[i % 4] = i < 4 ? e : v_add(lane[i % 4], e);
     }
     t->sum[r] = v_sum(v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])));
     return true;
@@ -325,6 +359,23 @@ static void run_unit(item *t, int64_t base, int64_t lo, int64_t hi)
     for (int r = 0; r < t->seen_count; r++) merge(t, t->seen[r]);
 }
 
+/* The division by the sum. */
+static void end_row(born_attn_row *row)
+{
+    const born_attn *a = row->a;
+    float *y = (float *)(void *)(uintptr_t)born__attn_at(&a->y, row->b, row->h, row->i);
+    v16 sum = v_set(row->sum);
+
+    if (a->sink || a->smooth) {
+        born__attn_row_end(row);
+        return;
+    }
+    for (int64_t c = 0; c < a->Dv; c += 16) {
+        int64_t n = a->Dv - c < 16 ? a->Dv - c : 16;
+        v_store_n(y + c, row->any ? v_div(v_load_n(y + c, n), sum) : v_zero(), n);
+    }
+}
+
 static int64_t items_per_head(const born_attn *a)
 {
     return (a->Hq / a->Hk * a->Tq + ROWS - 1) / ROWS;
@@ -349,7 +400,7 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
             hi = t.row[r].hi > hi ? t.row[r].hi : hi;
         }
         for (int64_t u = lo / UNIT * UNIT; u < hi; u += UNIT) run_unit(&t, u, lo, hi);
-        for (int r = 0; r < t.count; r++) born__attn_row_end(&t.row[r]);
+        for (int r = 0; r < t.count; r++) end_row(&t.row[r]);
     }
 }
 

@@ -11,6 +11,7 @@ enum {
     BORN_FORM_CONV_F32 = 0x43460001,
     BORN_FORM_DEPTHWISE_F32 = 0x44460001,
     BORN_FORM_CONV_TRANSPOSE_F32 = 0x54460001,
+    BORN_BATCH_BLOCK = 32,              /* images that batch_k.c takes at once */
     BORN_CONV_TAPS = 256,               /* of a transposed convolution's kernel; larger ones go to the reference */
 };
 
@@ -44,8 +45,11 @@ void born__conv_pack(const born_conv *v, int64_t first, int64_t last, float *dst
 typedef struct born_conv_class { int64_t o[3], n[3], lo[3], hi[3], first; } born_conv_class;
 enum { BORN_CONV_CLASSES = 128 };
 typedef struct born_conv_classes { int count; born_conv_class at[BORN_CONV_CLASSES]; } born_conv_classes;
-/* false: more classes than that; then the kernels do not take the call. */
+/* false: more classes than that, or a transposed convolution with steps: then implicit GEMM does not take the call. */
 bool born__conv_classes(const born_conv *v, born_conv_classes *c);
+/* Taps of axis a that meet the image at result cell o. A transposed convolution of stride 1 meets cell
+   o + pad - k * dilation with tap k. */
+void born__conv_taps(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi);
 /* For pixels_k.c: the length of its copied rows. */
 int64_t born__conv_pixels_width(const born_conv *v);
 /* Panels in all. */
@@ -55,5 +59,7 @@ int64_t born__conv_panels(const born_conv *v);
 /* Turns the image into v->x_floats at dst, on the pool. */
 void BORN_K(turn_f32)(const born_conv *v, float *dst, const born_exec *x);
 void BORN_K(depthwise_f32)(const born_conv *v, const born_exec *x);
+/* Implicit GEMM; x lies with channels innermost, the weight is packed, born__conv_classes takes it. */
+void BORN_K(conv_gemm_f32)(const born_conv *v, const born_exec *x);
 #endif
 #endif

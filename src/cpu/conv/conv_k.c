@@ -43,7 +43,7 @@ static void put_pixels(const born_conv *v, int64_t n, const int64_t o[3], int64_
     const int64_t dx = v->win.stride[2] * v->xs[2], dy = v->ys[2], dr = v->rs[2];
 
     for (int a = 0; a < 3; a++) {
-        x += (o[a] * v->win.stride[a] - v->win.pad[a]) * v->xs[a];
+        x += (o[a] * v->win.stride[a] - (v->transposed ? -v->win.pad[a] : v->win.pad[a])) * v->xs[a];
         y += o[a] * v->ys[a];
         r += o[a] * v->rs[a];
     }
@@ -124,7 +124,8 @@ static int64_t list_runs(const born_conv *v, const born_conv_class *c, tap *at, 
         bool inside = true;
         for (int a = 0; a < 3; a++) {
             inside = inside && at->k[a] >= c->lo[a] && at->k[a] < c->hi[a];
-            x += at->k[a] * v->win.dilation[a] * v->xs[a];
+            int64_t step = at->k[a] * v->win.dilation[a] * v->xs[a];
+            x += v->transposed ? -step : step;
         }
         if (!inside) continue;
         born_run *last = &run[count - (count > 0)];
@@ -283,7 +284,7 @@ static void pack_items(void *ctx, int64_t begin, int64_t end)
     born__conv_pack(j->v, begin, end, j->pack);
 }
 
-static void gemm_conv(const born_conv *v, const born_exec *x)
+void BORN_K(conv_gemm_f32)(const born_conv *v, const born_exec *x)
 {
     conv_job j = { .v = v, .panels = v->packed, .pixels = v->batch * v->win.out[0] * v->win.out[1] * v->win.out[2] };
 
@@ -316,6 +317,6 @@ born_status BORN_K(conv_f32)(born_call *c, const born_exec *x)
         born__conv_turned(&v, scratch);
     }
     if (v.depthwise) BORN_K(depthwise_f32)(&v, x);
-    else gemm_conv(&v, x);
+    else BORN_K(conv_gemm_f32)(&v, x);
     return BORN_OK;
 }

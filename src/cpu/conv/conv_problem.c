@@ -19,14 +19,31 @@ int64_t born__conv_panels(const born_conv *v)
     return v->depthwise ? (v->channels + BORN_PANEL - 1) / BORN_PANEL : v->groups * v->panels;
 }
 
-/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
-static void class_from(const born_window *w, const int64_t o[3], born_conv_class *x)
+void born__conv_taps(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi)
 {
+    const born_window *w = &v->win;
+
+    if (!v->transposed) {
+        born__window_taps(w, a, o, lo, hi);
+        return;
+    }
+    int64_t at = o + w->pad[a], d = w->dilation[a];
+    *hi = at < 0 ? 0 : at / d + 1;
+    if (*hi > w->kernel[a]) *hi = w->kernel[a];
+    *lo = at < w->in[a] ? 0 : (at - w->in[a]) / d + 1;
+    if (*lo > *hi) *lo = *hi;
+}
+
+/* The class that begins at result cell o: along each axis, the cells from there on that have o's taps. */
+static void class_from(const born_conv *v, const int64_t o[3], born_conv_class *x)
+{
+    const born_window *w = &v->win;
+
     for (int a = 0; a < 3; a++) {
         int64_t lo, hi, n = 1;
-        born__window_taps(w, a, o[a], &x->lo[a], &x->hi[a]);
+        born__conv_taps(v, a, o[a], &x->lo[a], &x->hi[a]);
         for (; o[a] + n < w->out[a]; n++) {
-            born__window_taps(w, a, o[a] + n, &lo, &hi);
+            born__conv_taps(v, a, o[a] + n, &lo, &hi);
             if (lo != x->lo[a] || hi != x->hi[a]) break;
         }
         x->o[a] = o[a];
@@ -40,12 +57,13 @@ bool born__conv_classes(const born_conv *v, born_conv_classes *c)
     int64_t o[3], first = 0;
 
     c->count = 0;
+    if (v->transposed && (w->stride[0] != 1 || w->stride[1] != 1 || w->stride[2] != 1)) return false;
     for (o[0] = 0; o[0] < w->out[0];) {
         born_conv_class x;
         for (o[1] = 0; o[1] < w->out[1];) {
             for (o[2] = 0; o[2] < w->out[2]; o[2] += x.n[2]) {
                 if (c->count == BORN_CONV_CLASSES) return false;
-                class_from(w, o, &x);
+                class_from(v, o, &x);
                 x.first = first;
                 first += v->batch * x.n[0] * x.n[1] * x.n[2];
                 c->at[c->count++] = x;
@@ -110,7 +128,7 @@ void born__conv_turned(born_conv *v, const float *at)
     v->xs[1] = v->xs[2] * v->win.in[2];
     v->xs[0] = v->xs[1] * v->win.in[1];
     v->xn = v->xs[0] * v->win.in[0];
-    if (!v->transposed) flatten(v);
+    flatten(v);
 }
 
 /* The attributes that both operators have. */
@@ -184,7 +202,7 @@ bool born__conv_of(const born_call *c, born_conv *v)
     if (v->end.activation && !born__activation_known(v->end.activation)) return false;
     v->turn = v->xc != 1;
     if (!count_scratch(v, c->packed != NULL)) return false;
-    if (!v->turn && !v->transposed) flatten(v);
+    if (!v->turn) flatten(v);
     return true;
 }
 
@@ -239,9 +257,32 @@ bool born__query_conv_pixels(const born_call *c, born_query *q)
     if (v.terms / v.cg > BORN_CONV_TAPS) return false;
     const born_window *win = &v.win;
     if (win->stride[2] != 1 || (v.transposed && (win->stride[0] != 1 || win->stride[1] != 1))) return false;
-    if ((v.ys[2] != 1 && win->out[2] > 1) || (v.xs[2] != 1 && win->in[2] > 1) || !pixels_better(&v)) return false;
+    bool rows = v.xs[2] == 1 || win->in[2] == 1;
+    if ((v.ys[2] != 1 && win->out[2] > 1) || (!rows && v.xc != 1) || !pixels_better(&v)) return false;
     if (v.end.has_residual && v.rs[2] != 1 && win->out[2] > 1) return false;
     int64_t sizes[5] = { v.batch, v.channels, win->in[0], win->in[1], born__conv_pixels_width(&v) };
+    for (int i = 0; i < 5; i++)
+        if (!mul(&x, sizes[i])) return false;
+    if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;
+    return born__add_size(x, w, &q->scratch_bytes);
+}
+
+/* Lanes that are images are better used than lanes that are pixels, and one tile of them is worth turning for. */
+bool born__query_conv_batch(const born_call *c, born_query *q)
+{
+    born_conv v;
+    size_t x = sizeof(float), w = sizeof(float);
+
+    if (!born__conv_of(c, &v) || c->packed || v.depthwise || v.terms > BORN_CHAIN || v.mg > 8) return false;
+    const born_window *win = &v.win;
+    bool steps = win->stride[0] != 1 || win->stride[1] != 1 || win->stride[2] != 1;
+    int64_t taps = v.terms / v.cg, blocks = (v.batch + BORN_BATCH_BLOCK - 1) / BORN_BATCH_BLOCK;
+    if (taps > BORN_CONV_TAPS || (v.transposed && steps) || v.batch * 4 < blocks * BORN_BATCH_BLOCK * 3) return false;
+    if (v.ys[2] != 1 && win->out[2] > 1) return false;
+    if (v.end.has_residual || v.end.has_scales || (v.end.activation && v.end.activation != BORN_OP_RELU)) return false;
+    bool last = v.xc == 1 && v.xs[2] == v.channels;
+    if (!last && v.xs[2] != 1 && win->in[2] > 1) return false;
+    int64_t sizes[5] = { blocks * BORN_BATCH_BLOCK, v.channels, win->in[0], win->in[1], win->in[2] };
     for (int i = 0; i < 5; i++)
         if (!mul(&x, sizes[i])) return false;
     if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;

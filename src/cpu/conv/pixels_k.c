@@ -1,5 +1,5 @@
 /* Convolutions (and transposed ones of stride 1) with few result channels or few terms, over images whose last axis is
-   dense on both sides: lanes are sixteen neighbouring pixels, rows of a tile result channels, so that six channels do
+   dense in the result: lanes are sixteen neighbouring pixels, rows of a tile result channels, so that six channels do
    not leave ten lanes of a panel idle and nothing is turned. The image is copied once with zeros on both sides of its
    rows, which makes every load a whole one; taps that a lane does not have are left out of its chain, as the law says.
    Sums of one segment only (the query sees to it). Two images advance together where registers allow. */
@@ -8,6 +8,7 @@
 #include "cpu/conv/conv.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/activation.h"
+#include "cpu/kernels/turn_plane.h"
 
 #if BORN_TILE_M == 8
 enum { IMAGES = 2, MOST = 8 };      /* images and result channels of a tile */
@@ -56,6 +57,28 @@ static void copy_rows(void *ctx, int64_t begin, int64_t end)
         memset(to, 0, (size_t)lo * sizeof *to);
         memcpy(to + lo, from + lo, (size_t)(hi - lo) * sizeof *to);
         memset(to + hi, 0, (size_t)(j->width - hi) * sizeof *to);
+    }
+}
+
+/* Items: rows of cells of all images, channels side by side. */
+static void turn_rows(void *ctx, int64_t begin, int64_t end)
+{
+    const pixels_job *j = ctx;
+    const born_conv *v = j->v;
+    const born_window *w = &v->win;
+    int64_t lo = j->left < 0 ? least(-j->left, j->width) : 0, skip = j->left > 0 ? j->left : 0;
+    int64_t n = least(w->in[2] - skip, j->width - lo);
+
+    if (n < 0) n = 0;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t h = i % w->in[1], d = i / w->in[1] % w->in[0], image = i / w->in[1] / w->in[0];
+        const float *from = v->x + image * v->xn + d * v->xs[0] + h * v->xs[1] + skip * v->xs[2];
+        float *to = j->x + image * j->xn + d * j->xs[0] + h * j->xs[1];
+        for (int64_t c = 0; c < v->channels; c++) {
+            memset(to + c * j->xc, 0, (size_t)lo * sizeof *to);
+            memset(to + c * j->xc + lo + n, 0, (size_t)(j->width - lo - n) * sizeof *to);
+        }
+        turn_plane(from, v->xs[2], n, v->channels, to + lo, j->xc);
     }
 }
 
@@ -267,7 +290,9 @@ born_status BORN_K(conv_pixels_f32)(born_call *c, const born_exec *x)
     j.xc = j.xs[0] * w->in[0];
     j.xn = j.xc * v.channels;
     j.w = j.x + j.xn * v.batch;
-    born__exec_for(x, v.batch * v.channels * w->in[0] * w->in[1], 1 + (1 << 13) / j.width, copy_rows, &j);
+    int64_t rows = v.batch * w->in[0] * w->in[1];
+    if (v.xs[2] == 1 || w->in[2] == 1) born__exec_for(x, rows * v.channels, 1 + (1 << 13) / j.width, copy_rows, &j);
+    else born__exec_for(x, rows, 1 + (1 << 13) / (j.width * v.channels), turn_rows, &j);
     born__exec_for(x, v.groups * j.blocks, 1 + (1 << 12) / (v.terms * j.rows), pack_rows, &j);
     int64_t work = w->out[2] * v.terms * v.mg;
     born__exec_for(x, j.items * w->out[0] * w->out[1], 1 + (1 << 16) / work, run_rows, &j);

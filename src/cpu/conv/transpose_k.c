@@ -1,7 +1,8 @@
 /* Transposed convolution as a gather on register tiles. A result cell o meets tap k where o + pad - k * dilation is a
    multiple of the stride, so the cells of one phase (o modulo stride) share their taps, and the next cell of the phase
    meets the next input cell. Rows of a tile are cells of one phase along the last axis, terms the taps that meet the
-   image times channels, columns result channels. Items are rows of results times groups of panels. */
+   image times channels, columns result channels. Items are rows of results times groups of panels. Without steps it is
+   a convolution that walks the image backwards, and conv_k.c runs it. */
 #include "cpu/simd/simd.h"
 
 #include <stddef.h>
@@ -191,6 +192,12 @@ born_status BORN_K(conv_transpose_f32)(born_call *c, const born_exec *x)
     if (v.turn) {
         BORN_K(turn_f32)(&v, scratch, x);
         born__conv_turned(&v, scratch);
+    }
+    born_conv_classes classes;
+    if (born__conv_classes(&v, &classes)) {
+        v.packed = j.panels;
+        BORN_K(conv_gemm_f32)(&v, x);
+        return BORN_OK;
     }
     int64_t work = v.win.out[2] * (v.terms < 1 << 15 ? v.terms : 1 << 15);
     born__exec_for(x, v.batch * v.groups * v.win.out[0] * v.win.out[1] * j.groups, 1 + (1 << 12) / work, run_lines, &j);

@@ -3,43 +3,42 @@
 #include "cpu/simd/simd.h"
 
 #include "cpu/conv/conv.h"
+#include "cpu/kernels/turn_plane.h"
 
-typedef struct turn_job { const born_conv *v; float *dst; int64_t rows; } turn_job;
+typedef struct turn_job {
+    const born_conv *v;
+    float *dst;
+    int64_t run, lines;             /* cells without a gap, and how many such runs an image has */
+} turn_job;
 
-/* One row of cells along the last axis. */
-static void turn_row(const born_conv *v, const float *from, float *to)
-{
-    int64_t w = v->win.in[2], c = v->channels, i = 0;
-
-    for (; v->xs[2] == 1 && i + 16 <= w; i += 16) {
-        int64_t ch = 0;
-        for (; ch + 16 <= c; ch += 16) {
-            v16 r[16];
-            for (int k = 0; k < 16; k++) r[k] = v_load(from + (ch + k) * v->xc + i);
-            v_transpose(r);
-            for (int k = 0; k < 16; k++) v_store(to + (i + k) * c + ch, r[k]);
-        }
-        for (; ch < c; ch++)
-            for (int k = 0; k < 16; k++) to[(i + k) * c + ch] = from[ch * v->xc + i + k];
-    }
-    for (; i < w; i++)
-        for (int64_t ch = 0; ch < c; ch++) to[i * c + ch] = from[ch * v->xc + i * v->xs[2]];
-}
-
-static void turn_rows(void *ctx, int64_t begin, int64_t end)
+/* Items: runs of cells. */
+static void turn_runs(void *ctx, int64_t begin, int64_t end)
 {
     const turn_job *j = ctx;
     const born_conv *v = j->v;
+    int64_t per_plane = j->run / v->win.in[2], high = v->win.in[1] / per_plane;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t h = i % v->win.in[1], d = i / v->win.in[1] % v->win.in[0], n = i / v->win.in[1] / v->win.in[0];
-        turn_row(v, v->x + n * v->xn + d * v->xs[0] + h * v->xs[1], j->dst + i * v->win.in[2] * v->channels);
+        int64_t h = i % high * per_plane, d = i / high % v->win.in[0], n = i / j->lines;
+        const float *from = v->x + n * v->xn + d * v->xs[0] + h * v->xs[1];
+        float *to = j->dst + i * j->run * v->channels;
+        if (v->xs[2] == 1) {
+            turn_plane(from, v->xc, v->channels, j->run, to, v->channels);
+            continue;
+        }
+        for (int64_t w = 0; w < j->run; w++)
+            for (int64_t c = 0; c < v->channels; c++) to[w * v->channels + c] = from[c * v->xc + w * v->xs[2]];
     }
 }
 
 void BORN_K(turn_f32)(const born_conv *v, float *dst, const born_exec *x)
 {
-    turn_job j = { v, dst, v->batch * v->win.in[0] * v->win.in[1] };
+    const born_window *w = &v->win;
+    turn_job j = { v, dst, w->in[2], w->in[0] * w->in[1] };
 
-    born__exec_for(x, j.rows, 1 + (1 << 14) / (v->win.in[2] * v->channels), turn_rows, &j);
+    if (v->xs[1] == w->in[2] * v->xs[2]) {      /* a plane is one run */
+        j.run *= w->in[1];
+        j.lines = w->in[0];
+    }
+    born__exec_for(x, v->batch * j.lines, 1 + (1 << 14) / (j.run * v->channels), turn_runs, &j);
 }

@@ -26,6 +26,11 @@ typedef struct born_conv_weight {
 
 enum { BORN_WEIGHT_FEW = 8 };           /* rows of a kernel, over all channels, that weight_few_k.c takes */
 
+/* For weight_few_k.c, whose kernel is no wider than a panel: kernel rows of a panel, panels of the kernel's second
+   axis, rows of a plane of the copied image. */
+void born__conv_weight_few(const born_conv_weight *v, int64_t *together, int64_t *panels, int64_t *lines);
+/* Do segments of 1,024 pixels have tables of their own (weight_last_k.c)? Where they are many and tables small. */
+bool born__conv_weight_apart(const born_conv_weight *v);
 /* false: not for these kernels. */
 bool born__conv_weight_of(const born_call *c, born_conv_weight *v);
 
@@ -33,5 +38,7 @@ bool born__conv_weight_of(const born_call *c, born_conv_weight *v);
 #include "cpu/levels.h"
 /* Copies planes [begin, end), numbered over batch and channel, with their padding. */
 void BORN_K(weight_image_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end);
+/* Copies what arrived for images [begin, end) as the right matrix. */
+void BORN_K(weight_gradient_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end);
 #endif
 #endif

@@ -1,8 +1,8 @@
 /* conv_weight_grad with few result channels (at most 8) and few kernel rows: the matrix product of weight_k.c the
-   other way round. Rows are result channels, read where the incoming gradient lies; a panel of columns is a row of the
-   kernel: sixteen neighbouring cells of the image, of which the kernel's width counts. From pixel to pixel it moves by
-   one cell, so nothing is gathered. Items are the law's segments of 1,024 pixels, whose sums meet afterwards, left to
-   right. */
+   other way round. Rows are result channels, read where the incoming gradient lies; a panel of columns is as many rows
+   of the kernel as fit into sixteen lanes. So that a panel is sixteen neighbours, the image is copied with that many of
+   its rows interleaved, padding as zeros: from pixel to pixel it moves by one group, and nothing is gathered. Items are
+   the law's segments of 1,024 pixels, whose sums meet afterwards, left to right. */
 #include "cpu/simd/simd.h"
 
 #include <stddef.h>
@@ -13,17 +13,77 @@
 typedef struct few_job {
     const born_conv_weight *v;
     const float *x;
-    int64_t xn, xc, xs[2];          /* steps of the copied x; along the last axis 1 */
-    float *x_copy, *sums;           /* sums: [groups][segments][mg][kernel rows * 16] */
+    int64_t xn, xc, xs[2];          /* steps of the copied x; along the last axis `together` */
+    float *x_copy, *sums;           /* sums: [groups][segments][mg][panels * 16] */
+    int64_t together, panels;       /* kernel rows of a panel; panels of the second axis */
+    int64_t lines;                  /* interleaved rows of a plane */
     int64_t pitch, segments;
 } few_job;
 
+/* ---- the image --------------------------------------------------------------------------------------------------- */
+
+/* The cells of a padded row: where the first lies (may be outside), which exist. */
+typedef struct cells { const float *at; int64_t lo, hi; } cells;
+
+static cells row_cells(const born_conv_weight *v, const float *plane, int64_t d, int64_t h)
+{
+    const born_window *w = &v->win;
+    int64_t hi = w->in[2] + w->pad[2];
+
+    d -= w->pad[0];
+    h -= w->pad[1];
+    if (d < 0 || d >= w->in[0] || h < 0 || h >= w->in[1]) return (cells){ NULL, v->phase, v->phase };
+    cells c = { plane + d * v->xs[0] + h * v->xs[1], w->pad[2] < v->phase ? w->pad[2] : v->phase,
+                hi < v->phase ? hi : v->phase };
+    return c;
+}
+
+BORN_INLINE float cell_of(const born_conv_weight *v, const cells *c, int64_t i)
+{
+    return i >= c->lo && i < c->hi ? c->at[(i - v->win.pad[2]) * v->xs[2]] : 0;
+}
+
+/* n rows interleaved. */
+static void interleave(const born_conv_weight *v, const cells *c, int64_t n, float *to)
+{
+    int64_t lo = c[0].lo, hi = c[0].hi, i = 0;
+
+    for (int64_t r = 1; r < n; r++) {
+        lo = c[r].lo > lo ? c[r].lo : lo;
+        hi = c[r].hi < hi ? c[r].hi : hi;
+    }
+    for (; i < lo; i++)
+        for (int64_t r = 0; r < n; r++) to[i * n + r] = cell_of(v, &c[r], i);
+    if (n == 3 && v->xs[2] == 1 && i < hi) {        /* as most are: three rows of five, or of three */
+        const float *a = c[0].at - v->win.pad[2], *b = c[1].at - v->win.pad[2], *e = c[2].at - v->win.pad[2];
+        for (; i < hi; i++) {
+            to[3 * i] = a[i];
+            to[3 * i + 1] = b[i];
+            to[3 * i + 2] = e[i];
+        }
+    }
+    for (; i < v->phase; i++)
+        for (int64_t r = 0; r < n; r++) to[i * n + r] = cell_of(v, &c[r], i);
+}
+
+/* Items: planes. */
 static void copy_images(void *ctx, int64_t begin, int64_t end)
 {
     const few_job *j = ctx;
+    const born_conv_weight *v = j->v;
+    cells row[BORN_PANEL];
 
-    BORN_K(weight_image_f32)(j->v, j->x_copy, begin, end);
+    for (int64_t i = begin; i < end; i++) {
+        const float *plane = v->x + i / v->channels * v->xn + i % v->channels * v->xc;
+        for (int64_t k = 0; k < v->size[0] * j->lines; k++) {
+            int64_t d = k / j->lines, h = k % j->lines;
+            for (int64_t r = 0; r < j->together; r++) row[r] = row_cells(v, plane, d, h + r * v->win.dilation[1]);
+            interleave(v, row, j->together, j->x_copy + i * j->xc + k * j->xs[1]);
+        }
+    }
 }
+
+/* ---- the product ------------------------------------------------------------------------------------------------- */
 
 /* Pixels [p0, p1): where their gradients and their windows start. */
 static int64_t list_runs(const few_job *j, int64_t p0, int64_t p1, born_run *run)
@@ -37,13 +97,13 @@ static int64_t list_runs(const few_job *j, int64_t p0, int64_t p1, born_run *run
         int64_t o0 = rest % w->out[0], n = rest / w->out[0];
         run[count].n = w->out[2] - o2 < p1 - p0 ? w->out[2] - o2 : p1 - p0;
         run[count].a = n * v->gn + o0 * v->gs[0] + o1 * v->gs[1] + o2;
-        run[count].b = n * j->xn + o0 * w->stride[0] * j->xs[0] + o1 * w->stride[1] * j->xs[1] + o2;
+        run[count].b = n * j->xn + o0 * w->stride[0] * j->xs[0] + o1 * w->stride[1] * j->xs[1] + o2 * j->together;
         p0 += run[count++].n;
     }
     return count;
 }
 
-/* One segment for result channels [m, m + t->m) of group g: kernel rows along the second axis are panels. */
+/* One segment for result channels [m, m + t->m) of group g. */
 static void run_tiles(const few_job *j, int64_t g, int64_t m, float *sums, born_tile *t)
 {
     const born_conv_weight *v = j->v;
@@ -53,11 +113,10 @@ static void run_tiles(const few_job *j, int64_t g, int64_t m, float *sums, born_
     for (int r = 0; r < t->m; r++) t->a[r] = v->g + (g * v->mg + m + r) * v->gc;
     for (int64_t k = 0; k < v->cg * w->kernel[0]; k++) {
         const float *x = j->x + (g * v->cg + k / w->kernel[0]) * j->xc + k % w->kernel[0] * w->dilation[0] * j->xs[0];
-        for (int64_t k1 = 0; k1 < w->kernel[1]; k1 += t->np) {
-            t->np = (int)(w->kernel[1] - k1 < wide ? w->kernel[1] - k1 : wide);
-            t->b = x + k1 * t->b_panel;
-            for (int r = 0; r < t->m; r++)
-                t->c[r] = sums + (m + r) * j->pitch + (k * w->kernel[1] + k1) * BORN_PANEL;
+        for (int64_t q = 0; q < j->panels; q += t->np) {
+            t->np = (int)(j->panels - q < wide ? j->panels - q : wide);
+            t->b = x + q * t->b_panel;
+            for (int r = 0; r < t->m; r++) t->c[r] = sums + (m + r) * j->pitch + (k * j->panels + q) * BORN_PANEL;
             BORN_K(tile_f32)(t);
         }
     }
@@ -73,7 +132,7 @@ static void run_segments(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         int64_t g = i / j->segments, p0 = i % j->segments * BORN_CHAIN;
         int64_t p1 = p0 + BORN_CHAIN < v->pixels ? p0 + BORN_CHAIN : v->pixels;
-        born_tile t = { .b_panel = v->win.dilation[1] * j->xs[1], .b_step = 1, .run = run };
+        born_tile t = { .b_panel = j->together * v->win.dilation[1] * j->xs[1], .b_step = j->together, .run = run };
         t.run_count = list_runs(j, p0, p1, run);
         for (int64_t m = 0; m < v->mg; m += t.m) {
             t.m = (int)(v->mg - m < BORN_TILE_M ? v->mg - m : BORN_TILE_M);
@@ -98,7 +157,7 @@ static void join(void *ctx, int64_t begin, int64_t end)
         for (int64_t r = 0; r < v->rows; r++) {
             int64_t k2 = r % kernel[2], k1 = r / kernel[2] % kernel[1], rest = r / kernel[2] / kernel[1];
             v->w[i * v->wm + rest / kernel[0] * v->wc + rest % kernel[0] * v->ws[0] + k1 * v->ws[1] + k2 * v->ws[2]] =
-                sum[r / kernel[2] * BORN_PANEL + k2];
+                sum[(rest * j->panels + k1 / j->together) * BORN_PANEL + k2 * j->together + k1 % j->together];
         }
     }
 }
@@ -109,16 +168,17 @@ born_status BORN_K(conv_weight_few_f32)(born_call *c, const born_exec *x)
 
     if (!born__conv_weight_of(c, &v)) return BORN_OK;
     few_job j = { .v = &v, .x_copy = x->scratch };
-    j.pitch = v.rows / v.win.kernel[2] * BORN_PANEL;
+    born__conv_weight_few(&v, &j.together, &j.panels, &j.lines);
+    j.pitch = v.rows / v.win.kernel[2] / v.win.kernel[1] * j.panels * BORN_PANEL;
     j.segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN;
     j.x = j.x_copy;
-    j.xs[1] = v.size[2] * v.phase;
-    j.xs[0] = v.size[1] * j.xs[1];
+    j.xs[1] = v.phase * j.together;
+    j.xs[0] = j.lines * j.xs[1];
     j.xc = v.size[0] * j.xs[0];
     j.xn = v.channels * j.xc;
-    int64_t cells = v.batch * j.xn;
-    memset(j.x_copy + cells, 0, BORN_PANEL * sizeof(float));        /* the last panel reads that far */
-    j.sums = j.x_copy + (cells + 2 * BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL;
+    int64_t floats = v.batch * j.xn;
+    memset(j.x_copy + floats, 0, BORN_PANEL * sizeof(float));        /* the last panel reads that far */
+    j.sums = j.x_copy + (floats + 2 * BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL;
     born__exec_for(x, v.batch * v.channels, 1 + (1 << 14) / j.xc, copy_images, &j);
     born__exec_for(x, v.groups * j.segments, 1, run_segments, &j);
     born__exec_for(x, v.results, 1 + (1 << 12) / (j.segments * j.pitch), join, &j);

@@ -83,11 +83,9 @@ static void turn_panel(const born_conv_weight *v, const float *from, int64_t n, 
     }
 }
 
-/* Items: images. Rows that follow each other without a gap are turned as one. */
-static void copy_gradients(void *ctx, int64_t begin, int64_t end)
+/* Rows that follow each other without a gap are turned as one. */
+void BORN_K(weight_gradient_f32)(const born_conv_weight *v, float *dst, int64_t begin, int64_t end)
 {
-    const weight_job *j = ctx;
-    const born_conv_weight *v = j->v;
     int64_t run = v->win.out[2], lines = v->win.out[1], plane = run * lines * v->win.out[0];
 
     if (v->gs[1] == v->gs[2] * run) {
@@ -95,7 +93,7 @@ static void copy_gradients(void *ctx, int64_t begin, int64_t end)
         lines = 1;
     }
     for (int64_t n = begin; n < end; n++) {
-        float *to = j->g_copy + n * plane * v->g_step;
+        float *to = dst + n * plane * v->g_step;
         for (int64_t d = 0; d < v->win.out[0]; d++)
             for (int64_t h = 0; h < lines; h++, to += run * v->g_step)
                 for (int64_t p = 0; p < v->groups * v->panels; p++) {
@@ -106,6 +104,13 @@ static void copy_gradients(void *ctx, int64_t begin, int64_t end)
                     turn_panel(v, from, run, live, to + p * BORN_PANEL);
                 }
     }
+}
+
+static void copy_gradients(void *ctx, int64_t begin, int64_t end)
+{
+    const weight_job *j = ctx;
+
+    BORN_K(weight_gradient_f32)(j->v, j->g_copy, begin, end);
 }
 
 /* ---- the product ---- */

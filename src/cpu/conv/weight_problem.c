@@ -103,6 +103,34 @@ bool born__query_conv_weight(const born_call *c, born_query *q)
     return true;
 }
 
+bool born__conv_weight_apart(const born_conv_weight *v)
+{
+    int64_t segments = (v->pixels + BORN_CHAIN - 1) / BORN_CHAIN;
+    return segments >= 4 && v->sums <= (size_t)1 << 17 && (size_t)segments <= ((size_t)1 << 24) / v->sums;
+}
+
+/* The image's channels side by side, enough of them for a tile. */
+bool born__query_conv_weight_last(const born_call *c, born_query *q)
+{
+    born_conv_weight v;
+    size_t all, zeros;
+
+    if (!born__conv_weight_of(c, &v) || v.xc != 1 || v.cg < 4) return false;
+    size_t tables = born__conv_weight_apart(&v) ? ((size_t)v.pixels + BORN_CHAIN - 1) / BORN_CHAIN : 2;
+    zeros = ((size_t)v.cg + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL;
+    return born__mul_size(tables, v.sums, &all) && born__add_size(all, v.g_floats, &all) &&
+           born__add_size(all, zeros, &all) && born__mul_size(all, sizeof(float), &q->scratch_bytes);
+}
+
+void born__conv_weight_few(const born_conv_weight *v, int64_t *together, int64_t *panels, int64_t *lines)
+{
+    const born_window *w = &v->win;
+
+    *together = BORN_PANEL / w->kernel[2] < w->kernel[1] ? BORN_PANEL / w->kernel[2] : w->kernel[1];
+    *panels = (w->kernel[1] + *together - 1) / *together;
+    *lines = (w->out[1] - 1) * w->stride[1] + (*panels - 1) * *together * w->dilation[1] + 1;
+}
+
 /* Rows of the incoming gradient dense, and so few result channels and kernel rows that a lane for each result channel
    would leave most of them idle. */
 bool born__query_conv_weight_few(const born_call *c, born_query *q)
@@ -112,11 +140,12 @@ bool born__query_conv_weight_few(const born_call *c, born_query *q)
 
     if (!born__conv_weight_of(c, &v)) return false;
     const born_window *w = &v.win;
-    int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN;
+    int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN, together, panels, lines;
     if (v.mg > 8 || rows > BORN_WEIGHT_FEW || w->kernel[2] > BORN_PANEL) return false;
     if (w->stride[2] != 1 || w->dilation[2] != 1 || (v.gs[2] != 1 && w->out[2] > 1)) return false;
+    born__conv_weight_few(&v, &together, &panels, &lines);
     return product(&sums, (int64_t[]){ v.groups, segments, v.mg, rows * BORN_PANEL }, 4) &&
-           product(&cells, (int64_t[]){ v.batch, v.channels, v.size[0], v.size[1], v.phase }, 5) &&
+           product(&cells, (int64_t[]){ v.batch, v.channels, v.size[0], lines, v.phase, together }, 6) &&
            born__add_size(sums, cells, &sums) && born__add_size(sums, (size_t)2 * BORN_PANEL, &sums) &&
            born__mul_size(sums, sizeof(float), &q->scratch_bytes);
 }

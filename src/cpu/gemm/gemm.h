@@ -6,6 +6,10 @@
 #include "cpu/gemm/epilogue.h"
 #include "cpu/kernel.h"
 
+/* Operands of so many floats may be packed by blocks of rows or groups of panels, each where its thread works: then
+   there is room for a block and a group more. */
+enum { BORN_GEMM_LARGE = 1 << 17, BORN_GEMM_SLACK_ROWS = 128, BORN_GEMM_SLACK_PANELS = 8 };
+
 typedef struct born_gemm_dim {
     int64_t n;                              /* size */
     int64_t a, b, out, bias, residual;      /* strides in floats */

@@ -9,8 +9,11 @@
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/panel.h"
 #include "cpu/gemm/tile.h"
+#include "cpu/slots.h"
 
 enum { BLOCK_ROWS = BORN_TILE_M * 16, BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL };
+
+_Static_assert((int)BLOCK_ROWS <= (int)BORN_GEMM_SLACK_ROWS, "scratch has room for one block more");
 
 typedef struct gemm_job {
     const born_gemm *g;
@@ -19,7 +22,13 @@ typedef struct gemm_job {
     int64_t panels, groups, blocks; /* per batch */
     int64_t block_rows;
     bool direct;                    /* the tile does the epilogue */
+    bool by_rows;                   /* an item is a block, all groups for each tile's rows: results come row by row */
+    bool own_a, own_b;              /* an item packs its block of A, or its group of B, where its thread works */
+    born_slots slots;
 } gemm_job;
+
+/* What one item reads: packed A from row a_first of the batch on, packed B from panel b_first on; NULL: in place. */
+typedef struct gemm_packs { const float *a, *b; int64_t a_first, b_first; } gemm_packs;
 
 typedef struct gemm_at { const float *a, *b, *bias, *residual; float *out; } gemm_at;
 
@@ -102,21 +111,19 @@ typedef struct tile_rows {
     born_finish f;
 } tile_rows;
 
-static void find_rows(const gemm_job *j, int64_t batch, gemm_at base, int64_t r0, int m, int64_t n0, tile_rows *t)
+static void find_rows(const born_gemm *g, const gemm_packs *packs, gemm_at base, int64_t r0, int m, int64_t n0,
+                      tile_rows *t)
 {
-    const born_gemm *g = j->g;
-    const float *a_pack = j->a_pack ? j->a_pack + (batch - j->first_batch) * (int64_t)g->a_floats : NULL;
-
     for (int r = 0; r < m; r++) {
         gemm_at p = row_at(g, base, r0 + r);
-        t->a[r] = a_pack ? a_pack + (r0 + r) * g->a_row : p.a;
+        t->a[r] = packs->a ? packs->a + (r0 + r - packs->a_first) * g->a_row : p.a;
         t->f.out[r] = p.out + n0 * g->end.out_col;
         if (g->end.has_bias) t->f.bias[r] = p.bias + n0 * g->end.bias_col;
         if (g->end.has_residual) t->f.residual[r] = p.residual + n0 * g->end.residual_col;
     }
 }
 
-static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m0, int64_t m1)
+static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch, int64_t group, int64_t m0, int64_t m1)
 {
     const born_gemm *g = j->g;
     _Alignas(64) float buf[BLOCK_FLOATS];
@@ -124,9 +131,6 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     gemm_at base = batch_at(g, batch);
     group_at(j, group, &p0, &p1);
     int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
-    const float *panels = g->panels   ? g->panels
-                          : j->b_pack ? j->b_pack + (batch - j->first_batch) * (int64_t)g->b_floats
-                                      : NULL;
     tile_rows rows;
 
     rows.f.scales = NULL;
@@ -139,7 +143,7 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     rows.f.last = (int)(columns - (p1 - p0 - 1) * BORN_PANEL);
     for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
         int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;
-        bool last = k0 + kc == g->k, direct = last && j->direct && (panels || columns == width);
+        bool last = k0 + kc == g->k, direct = last && j->direct && (packs->b || columns == width);
         for (int64_t i = 0; i < tiles; i++) {
             int64_t r0 = m0 + i * (m1 - m0) / tiles, r1 = m0 + (i + 1) * (m1 - m0) / tiles;
             born_run run = { 0, 0, kc };
@@ -151,13 +155,13 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
             t.run = &run;
             t.run_count = 1;
             t.finish = direct ? &rows.f : NULL;
-            find_rows(j, batch, base, r0, t.m, n0, &rows);
+            find_rows(g, packs, base, r0, t.m, n0, &rows);
             for (int r = 0; r < t.m; r++) {
                 t.a[r] = rows.a[r] + k0;
                 t.c[r] = buf + (r0 - m0 + r) * width;
             }
-            if (panels) {
-                t.b = panels + (p0 * g->k + k0) * BORN_PANEL;
+            if (packs->b) {
+                t.b = packs->b + ((p0 - packs->b_first) * g->k + k0) * BORN_PANEL;
                 t.b_panel = g->k * BORN_PANEL;
                 t.b_step = BORN_PANEL;
                 BORN_K(tile_f32)(&t);
@@ -171,17 +175,30 @@ static void block_run(const gemm_job *j, int64_t batch, int64_t group, int64_t m
     }
 }
 
-/* Items: batch, then block of rows, then group of panels: the block of A stays in the second cache while B streams
-   through once per block. */
-static void run_items(void *ctx, int64_t begin, int64_t end)
+/* Panels [first, last) of a b whose terms are neighbours, by turning 16 x 16 blocks; dst: of panel `first`. */
+static void pack_turned(const born_gemm *g, const float *b, int64_t first, int64_t last, float *dst)
 {
-    const gemm_job *j = ctx;
-
-    for (int64_t i = begin; i < end; i++) {
-        int64_t group = i % j->groups, block = i / j->groups % j->blocks, batch = i / j->groups / j->blocks;
-        int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < j->g->rows ? m0 + j->block_rows : j->g->rows;
-        block_run(j, j->first_batch + batch, group, m0, m1);
+    for (int64_t p = first; p < last; p++) {
+        const float *from = b + p * BORN_PANEL * g->b_n;
+        float *to = dst + (p - first) * g->k * BORN_PANEL;
+        int columns = (int)(g->n - p * BORN_PANEL < BORN_PANEL ? g->n - p * BORN_PANEL : BORN_PANEL);
+        for (int64_t k = 0; k < g->k; k += BORN_PANEL) {
+            v16 v[BORN_PANEL];
+            int64_t n = g->k - k < BORN_PANEL ? g->k - k : BORN_PANEL;
+            for (int i = 0; i < BORN_PANEL; i++)
+                v[i] = i >= columns ? v_zero() : n == BORN_PANEL ? v_load(from + i * g->b_n + k)
+                                                                 : v_load_n(from + i * g->b_n + k, n);
+            v_transpose(v);
+            for (int i = 0; i < n; i++) v_store(to + (k + i) * BORN_PANEL, v[i]);
+        }
     }
+}
+
+static void pack_panels(const born_gemm *g, const float *b, int64_t first, int64_t last, float *dst)
+{
+    if (g->b_k == 1 && g->b_n != 1) pack_turned(g, b, first, last, dst);
+    else born__panel_pack(b + first * BORN_PANEL * g->b_n, g->k, g->n - first * BORN_PANEL, g->b_k, g->b_n, 0,
+                          last - first, dst);
 }
 
 static void pack_b_items(void *ctx, int64_t begin, int64_t end)
@@ -192,13 +209,13 @@ static void pack_b_items(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end;) {
         int64_t batch = i / j->panels, first = i % j->panels, last = first + (end - i);
         if (last > j->panels) last = j->panels;
-        born__panel_pack(batch_at(g, j->first_batch + batch).b, g->k, g->n, g->b_k, g->b_n, first, last,
-                         j->b_pack + batch * (int64_t)g->b_floats);
+        pack_panels(g, batch_at(g, j->first_batch + batch).b, first, last,
+                    j->b_pack + batch * (int64_t)g->b_floats + first * g->k * BORN_PANEL);
         i += last - first;
     }
 }
 
-/* 16 rows of A, terms at distance a_k: where rows are neighbours, by turning 16 x 16 blocks. */
+/* Up to 16 rows of A, terms at distance a_k, to dst: where rows are neighbours, by turning 16 x 16 blocks. */
 static void pack_a_rows(const born_gemm *g, gemm_at base, int64_t r0, int64_t r1, float *dst)
 {
     int64_t k = 0;
@@ -213,10 +230,10 @@ static void pack_a_rows(const born_gemm *g, gemm_at base, int64_t r0, int64_t r1
         v16 v[BORN_PANEL];
         for (int i = 0; i < BORN_PANEL; i++) v[i] = v_load(row[0] + (k + i) * g->a_k);
         v_transpose(v);
-        for (int i = 0; i < BORN_PANEL; i++) v_store(dst + (r0 + i) * g->a_row + k, v[i]);
+        for (int i = 0; i < BORN_PANEL; i++) v_store(dst + i * g->a_row + k, v[i]);
     }
     for (int64_t r = r0; r < r1; r++)
-        for (int64_t i = k; i < g->k; i++) dst[r * g->a_row + i] = row[r - r0][i * g->a_k];
+        for (int64_t i = k; i < g->k; i++) dst[(r - r0) * g->a_row + i] = row[r - r0][i * g->a_k];
 }
 
 static void pack_a_items(void *ctx, int64_t begin, int64_t end)
@@ -228,37 +245,105 @@ static void pack_a_items(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         int64_t batch = i / strips, r0 = i % strips * BORN_PANEL,
                 r1 = r0 + BORN_PANEL < g->rows ? r0 + BORN_PANEL : g->rows;
-        pack_a_rows(g, batch_at(g, j->first_batch + batch), r0, r1, j->a_pack + batch * (int64_t)g->a_floats);
+        pack_a_rows(g, batch_at(g, j->first_batch + batch), r0, r1,
+                    j->a_pack + batch * (int64_t)g->a_floats + r0 * g->a_row);
     }
+}
+
+static void pack_own_a(const gemm_job *j, int64_t batch, int64_t m0, int64_t m1, int slot, gemm_packs *packs)
+{
+    const born_gemm *g = j->g;
+    float *to = j->a_pack + slot * j->block_rows * g->a_row;
+
+    for (int64_t r = m0; r < m1; r += BORN_PANEL)
+        pack_a_rows(g, batch_at(g, batch), r, r + BORN_PANEL < m1 ? r + BORN_PANEL : m1, to + (r - m0) * g->a_row);
+    packs->a = to;
+    packs->a_first = m0;
+}
+
+static void pack_own_b(const gemm_job *j, int64_t batch, int64_t group, int slot, gemm_packs *packs)
+{
+    const born_gemm *g = j->g;
+    int64_t first, last, most = (j->panels + j->groups - 1) / j->groups;
+    float *to = j->b_pack + slot * most * g->k * BORN_PANEL;
+
+    group_at(j, group, &first, &last);
+    pack_panels(g, batch_at(g, batch).b, first, last, to);
+    packs->b = to;
+    packs->b_first = first;
+}
+
+/* Items: batch, then block of rows, then group of panels: the block of A stays in the second cache while B streams
+   through once per block. Where an item packs its own block of A, or goes by rows, it is a whole block. */
+static void run_items(void *ctx, int64_t begin, int64_t end)
+{
+    gemm_job *j = ctx;
+    const born_gemm *g = j->g;
+    int64_t per = j->own_a || j->by_rows ? 1 : j->groups;
+    int slot = j->own_a || j->own_b ? born__slot_take(&j->slots) : -1;
+
+    for (int64_t i = begin; i < end; i++) {
+        int64_t block = i / per % j->blocks, batch = i / per / j->blocks;
+        int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < g->rows ? m0 + j->block_rows : g->rows;
+        gemm_packs packs = { g->pack_a ? j->a_pack + batch * (int64_t)g->a_floats : NULL, g->panels, 0, 0 };
+        if (!g->panels && !g->in_place_b) packs.b = j->b_pack + batch * (int64_t)g->b_floats;
+        if (j->own_a) pack_own_a(j, j->first_batch + batch, m0, m1, slot, &packs);
+        if (j->own_b) pack_own_b(j, j->first_batch + batch, i % per, slot, &packs);
+        if (per > 1) block_run(j, &packs, j->first_batch + batch, i % per, m0, m1);
+        int64_t step = j->by_rows ? BORN_TILE_M : m1 - m0;
+        for (int64_t r = m0; per == 1 && r < m1; r += step)
+            for (int64_t k = 0; k < j->groups; k++)
+                block_run(j, &packs, j->first_batch + batch, k, r, r + step < m1 ? r + step : m1);
+    }
+    if (slot >= 0) born__slot_give(&j->slots, slot);
+}
+
+/* Cuts each batch into blocks of rows times groups of panels: as many rows as a block holds, fewer where the pool's
+   threads would have too few items to share evenly. A large operand that only one item would read is packed by that
+   item, block by block, where it stays in the second cache; there are then at most BORN_SLOTS ranges of items. A large
+   result of short chains, which lies in no cache, is written row by row. */
+static void cut(gemm_job *j, int64_t batches, int threads)
+{
+    enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 256 };    /* floats of a packed block; terms */
+    const born_gemm *g = j->g;
+    int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
+    bool packs_b = !g->panels && !g->in_place_b;
+
+    j->groups = (j->panels + wide - 1) / wide;
+    j->blocks = (g->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int64_t enough = threads > 1 ? 4 * (int64_t)threads : 1, tiles = (g->rows + BORN_TILE_M - 1) / BORN_TILE_M;
+    j->own_a = g->pack_a && batches == 1 && g->rows * g->k >= LARGE && g->rows > g->n && tiles >= enough;
+    j->by_rows = !j->own_a && g->k <= SHORT && j->groups > 1 && g->rows * g->n >= LARGE && tiles >= enough;
+    int64_t per = j->own_a || j->by_rows ? 1 : j->groups;
+    if (j->own_a && g->rows * g->a_row / BLOCK_MOST > enough) enough = g->rows * g->a_row / BLOCK_MOST;
+    if (j->blocks * per * batches < enough) j->blocks = (enough - 1) / (per * batches) + 1;
+    if (j->blocks > tiles) j->blocks = tiles;
+    int64_t per_block = (g->rows + j->blocks - 1) / j->blocks;
+    j->block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
+    j->blocks = (g->rows + j->block_rows - 1) / j->block_rows;
+    j->own_b = packs_b && !j->own_a && !j->by_rows && batches == 1 && j->blocks == 1 && g->n * g->k >= LARGE;
 }
 
 static void gemm_run(const born_gemm *g, const born_exec *x)
 {
+    enum { SMALL = 1 << 15, FLOATS = 1 << 13 };     /* not worth waking a thread for: products, numbers to pack */
     gemm_job j = { .g = g, .panels = (g->n + BORN_PANEL - 1) / BORN_PANEL, .direct = born__epilogue_direct(&g->end) };
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
+    int64_t strip = 1 + FLOATS / (g->k * BORN_PANEL);
 
-    j.groups = (j.panels + wide - 1) / wide;
-    j.blocks = (g->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    int64_t per_block = (g->rows + j.blocks - 1) / j.blocks;
-    j.block_rows = (per_block + BORN_TILE_M - 1) / BORN_TILE_M * BORN_TILE_M;
-    j.blocks = (g->rows + j.block_rows - 1) / j.block_rows;
-    float *scratch = x->scratch;
+    cut(&j, g->chunk, g->rows * g->n * g->k > 4 * SMALL ? born__pool_threads(x->pool) : 1);
+    j.a_pack = x->scratch;
+    j.b_pack = j.a_pack + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
     for (int64_t first = 0; first < g->batches; first += g->chunk) {
         int64_t count = g->batches - first < g->chunk ? g->batches - first : g->chunk;
-        int64_t work = count * j.groups * j.blocks;
+        int64_t work = count * (j.own_a || j.by_rows ? 1 : j.groups) * j.blocks;
         j.first_batch = first;
-        if (g->pack_a) {
-            j.a_pack = scratch;
-            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), 1 + (1 << 14) / g->k, pack_a_items,
-                           &j);
-        }
-        if (!g->panels && !g->in_place_b) {
-            j.b_pack = scratch + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
-            born__exec_for(x, count * j.panels, 1 + (1 << 14) / g->k, pack_b_items, &j);
-        }
-        /* small products are not worth waking a thread for */
+        if (g->pack_a && !j.own_a)
+            born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), strip, pack_a_items, &j);
+        if (!g->panels && !g->in_place_b && !j.own_b) born__exec_for(x, count * j.panels, strip, pack_b_items, &j);
         int64_t flops = g->k * wide * BORN_PANEL * (g->rows < j.block_rows ? g->rows : j.block_rows);
-        born__exec_for(x, work, flops >= 1 << 15 ? 1 : (1 << 15) / flops + 1, run_items, &j);
+        int64_t grain = flops >= SMALL ? 1 : SMALL / flops + 1, least = (work - 1) / BORN_SLOTS + 1;
+        born__exec_for(x, work, (j.own_a || j.own_b) && least > grain ? least : grain, run_items, &j);
     }
 }
 

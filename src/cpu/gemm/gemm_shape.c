@@ -51,10 +51,12 @@ static bool plan(born_gemm *g, const void *packed)
     g->in_place_b = !packed && g->b_n == 1 && (g->rows <= 4 || near) && g->n >= BORN_PANEL && g->b_k >= g->n;
     g->a_row = (g->k + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL + BORN_PANEL;
     size_t a_bytes = 0, b_bytes = 0, both;
-    if (g->pack_a && (!born__mul_size((size_t)g->rows, (size_t)g->a_row, &a_bytes) ||
+    int64_t a_rows = g->rows + (g->rows * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_ROWS : 0);
+    int64_t columns = g->n + (g->n * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_PANELS * BORN_PANEL : 0);
+    if (g->pack_a && (!born__mul_size((size_t)a_rows, (size_t)g->a_row, &a_bytes) ||
                       !born__mul_size(a_bytes, sizeof(float), &a_bytes)))
         return false;
-    if (!packed && !g->in_place_b) b_bytes = born__panel_bytes(g->k, g->n);
+    if (!packed && !g->in_place_b) b_bytes = born__panel_bytes(g->k, columns);
     if (b_bytes == SIZE_MAX || !born__add_size(a_bytes, b_bytes, &both)) return false;
     g->a_floats = a_bytes / sizeof(float);
     g->b_floats = b_bytes / sizeof(float);

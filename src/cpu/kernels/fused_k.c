@@ -1,7 +1,9 @@
 /* Programs of elementwise rows (ops/fused.h), a piece at a time: registers are pieces in the first cache, each step is
    the row's own loop over a whole piece, so its bits are those of the row alone. Inputs are read where they are dense
-   and gathered where they are not. Results are copied out when all steps are done, since a result may lie in the
-   storage of an input; where nothing is read after a step any more, its result is written in place. */
+   and gathered where they are not. A step writes its result where it goes, unless that lies in the storage of an input
+   that is read later: then it is copied out when all steps are done. */
+#include "cpu/simd/lanes.h"
+
 #include <string.h>
 
 #include "cpu/kernels/activation.h"
@@ -21,7 +23,7 @@ typedef struct rooms {
 
 static void choose(const uint8_t *m, const float *x, const float *y, float *z, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) z[i] = m[i] ? x[i] : y[i];
+    for (int64_t i = 0; i < n; i += 16) v_store(z + i, v_sel(m_load(m + i, 16), v_load(x + i), v_load(y + i)));
 }
 
 static void run_step(const born_fused_step *s, const void *const *at, void *to, int64_t n)
@@ -100,9 +102,35 @@ static void run_body(void *ctx, char *const *p, const int64_t *step, int64_t n)
     for (int64_t i = 0; i < n; i += PIECE) run_piece(ctx, &r, p, step, i, n - i < PIECE ? n - i : PIECE);
 }
 
-/* A result can be written where it goes by the last step that writes its register, if no input is read after it and no
-   other result lies in the same register. */
-static void find_last_writes(fused_job *j)
+/* The bytes from *lo up to *hi hold all of v. */
+static void extent(const born_view *v, const char **lo, const char **hi)
+{
+    int size = born__elem_size(v);
+
+    *lo = v->data;
+    *hi = v->data + size;
+    for (int d = 0; d < v->rank; d++) {
+        int64_t reach = (v->dim[d] - 1) * v->stride[d] * size;
+        if (reach < 0) *lo += reach;
+        else *hi += reach;
+    }
+}
+
+static bool meets_inputs(const born_call *c, int result)
+{
+    const char *lo, *hi, *from, *to;
+
+    extent(&c->out[result], &lo, &hi);
+    for (int i = 0; i < c->in_count; i++) {
+        extent(&c->in[i], &from, &to);
+        if (from < hi && lo < to) return true;
+    }
+    return false;
+}
+
+/* A result can be written where it goes by the last step that writes its register, if no other result lies in the same
+   register, and no input that it would overwrite is read after that step. */
+static void find_last_writes(fused_job *j, const born_call *c)
 {
     for (int k = 0; k < j->f.results; k++) {
         int last = -1;
@@ -110,7 +138,7 @@ static void find_last_writes(fused_job *j)
             if (j->f.step[s].to == j->f.result[k]) last = s;
         for (int i = 0; i < k; i++)
             if (j->f.result[i] == j->f.result[k]) last = -1;
-        j->last_write[k] = (int8_t)(last >= j->f.last_read ? last : -1);
+        j->last_write[k] = (int8_t)(last >= j->f.last_read || !meets_inputs(c, k) ? last : -1);
     }
 }
 
@@ -121,7 +149,7 @@ born_status BORN_K(fused_any)(born_call *c, const born_exec *x)
 
     BORN_TRY(born__fused_read(BORN_ATTRS_OF(fused, c), c->in, c->in_count, c->out_count, &j.f, x->err));
     for (int i = 0; i < c->in_count; i++) j.is_bool[i] = c->in[i].dtype == BORN_BOOL;
-    find_last_writes(&j);
+    find_last_writes(&j, c);
     born__nd_start(&w, c->out[0].dim, c->out[0].rank);
     for (int i = 0; i < c->out_count; i++) born__nd_add(&w, &c->out[i]);
     for (int i = 0; i < c->in_count; i++) born__nd_add(&w, &c->in[i]);

@@ -205,6 +205,76 @@ static void run_line(const line *l, const float *x, float *y, float *dx)
     else spread(l, dx, v_load_n(y, l->n), true, find_largest(l, x, true).taken);
 }
 
+/* ---- the commonest pool: maxima of 2 x 2 cells, side by side --------------------------------------------------- */
+
+/* Windows share no cell, leave none out, and none reaches into padding. */
+static bool are_pairs(const born_pool_rows *p)
+{
+    const born_window *w = &p->win;
+    bool pairs = !p->average && w->in[0] == 1 && w->kernel[0] == 1;
+
+    for (int a = 1; a < 3; a++)
+        pairs = pairs && w->kernel[a] == 2 && w->stride[a] == 2 && w->dilation[a] == 1 && w->pad[a] == 0 &&
+                w->in[a] == 2 * w->out[a];
+    return pairs;
+}
+
+/* Cells 0, 2, ... and 1, 3, ... of n pairs. */
+BORN_INLINE void load_pairs(const float *x, int64_t n, v16 *even, v16 *odd)
+{
+    if (n == LANES) {
+        *even = v_even(v_load(x), v_load(x + 16));
+        *odd = v_even(v_load(x + 1), v_load_n(x + 17, 15));
+        return;
+    }
+    int64_t cells = 2 * n, more = cells > 16 ? cells - 16 : 0;
+    *even = v_even(v_load_n(x, cells - more), v_load_n(x + 16, more));
+    *odd = v_even(v_load_n(x + 1, cells > 16 ? 16 : cells - 1), v_load_n(x + 17, more > 0 ? more - 1 : 0));
+}
+
+BORN_INLINE void store_pairs(float *x, int64_t n, v16 even, v16 odd)
+{
+    int64_t cells = 2 * n, more = cells > 16 ? cells - 16 : 0;
+
+    v_store_n(x, v_zip_lo(even, odd), cells - more);
+    v_store_n(x + 16, v_zip_hi(even, odd), more);
+}
+
+BORN_INLINE m16 beats(v16 v, v16 best) { return m_or(v_gt(v, best), v_isnan(v)); }
+
+/* One row of windows: its two rows of cells, the result (or what arrived) and, of a gradient, two rows of that. */
+static void run_pairs(const float *x0, const float *x1, float *y, float *d0, float *d1, int64_t windows)
+{
+    for (int64_t i = 0; i < windows; i += LANES) {
+        int64_t n = windows - i < LANES ? windows - i : LANES;
+        v16 a, b, c, d;
+        load_pairs(x0 + 2 * i, n, &a, &b);
+        load_pairs(x1 + 2 * i, n, &c, &d);
+        if (!d0) {
+            v_store_n(y + i, v_max(d, v_max(c, v_max(b, a))), n);
+            continue;
+        }
+        v16 g = v_add(v_zero(), v_load_n(y + i, n)), zero = v_zero();
+        m16 second = beats(b, a);
+        v16 best = v_sel(second, b, a);
+        m16 third = beats(c, best);
+        m16 fourth = beats(d, v_sel(third, c, best)), none = m_not(m_or(third, fourth));
+        store_pairs(d0 + 2 * i, n, v_sel(m_and(none, m_not(second)), g, zero), v_sel(m_and(none, second), g, zero));
+        store_pairs(d1 + 2 * i, n, v_sel(m_and(third, m_not(fourth)), g, zero), v_sel(fourth, g, zero));
+    }
+}
+
+static void run_pair_plane(const born_pool_rows *p, const float *x, float *y, float *dx)
+{
+    for (int64_t o = 0; o < p->win.out[1]; o++) {
+        float *d = dx ? dx + 2 * o * p->ds[1] : NULL;
+        run_pairs(x + 2 * o * p->xs[1], x + (2 * o + 1) * p->xs[1], y + o * p->ys[1], d, d ? d + p->ds[1] : NULL,
+                  p->win.out[2]);
+    }
+}
+
+/* ---- planes ----------------------------------------------------------------------------------------------------- */
+
 static void clear(const born_pool_rows *p, float *dx)
 {
     for (int64_t d = 0; d < p->win.in[0]; d++)
@@ -233,11 +303,16 @@ static void run_planes(void *ctx, int64_t begin, int64_t end)
 {
     const born_pool_rows *p = ctx;
     line l = { .p = p };
+    bool pairs = are_pairs(p);
 
     for (int64_t i = begin; i < end; i++) {
         int64_t n = i / p->channels, c = i % p->channels;
         const float *x = p->x ? p->x + n * p->xn + c * p->xc : NULL;
         float *dx = p->dx ? p->dx + n * p->dn + c * p->dc : NULL, *y = p->y + n * p->yn + c * p->yc;
+        if (pairs) {
+            run_pair_plane(p, x, y, dx);
+            continue;
+        }
         if (dx) clear(p, dx);
         for (l.o[0] = 0; l.o[0] < p->win.out[0]; l.o[0]++)
             for (l.o[1] = 0; l.o[1] < p->win.out[1]; l.o[1]++)

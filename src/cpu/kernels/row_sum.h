@@ -48,10 +48,10 @@ BORN_INLINE float row_fold(row_join join, v16 lane[4])
     return t[0];
 }
 
-/* A chunk of n <= 4,096 elements. */
-BORN_INLINE float row_chunk(const float *x, int64_t n, v16 m, row_map map, row_join join, v16 init)
+/* The four accumulators of a chunk of n <= 4,096 elements. */
+BORN_INLINE void row_lanes(const float *x, int64_t n, v16 m, row_map map, row_join join, v16 init, v16 lane[4])
 {
-    v16 lane[4] = { init, init, init, init };
+    for (int a = 0; a < 4; a++) lane[a] = init;
     int64_t i = 0;
 
     for (; i + 64 <= n; i += 64) BORN_UNROLL
@@ -60,6 +60,26 @@ BORN_INLINE float row_chunk(const float *x, int64_t n, v16 m, row_map map, row_j
         int64_t k = n - i < 16 ? n - i : 16;
         lane[a] = v_sel(m_first(k), join(lane[a], map(v_load_n(x + i, k), m)), lane[a]);
     }
+}
+
+/* Sums of 16 rows at once, lane i that of row i; r[i]: row i's accumulators as (0 + 1) + (2 + 3). Changes r. */
+BORN_INLINE v16 rows_fold(v16 r[16])
+{
+    v_transpose(r);
+    BORN_UNROLL
+    for (int i = 0; i < 8; i++) r[i] = v_add(r[i], r[i + 8]);
+    BORN_UNROLL
+    for (int i = 0; i < 4; i++) r[i] = v_add(r[i], r[i + 4]);
+    return v_add(v_add(r[0], r[2]), v_add(r[1], r[3]));
+}
+BORN_INLINE v16 row_four(const v16 lane[4]) { return v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])); }
+
+/* A chunk of n <= 4,096 elements. */
+BORN_INLINE float row_chunk(const float *x, int64_t n, v16 m, row_map map, row_join join, v16 init)
+{
+    v16 lane[4];
+
+    row_lanes(x, n, m, map, join, init, lane);
     return row_fold(join, lane);
 }
 

@@ -59,6 +59,12 @@ BORN_INLINE v16 v_fma(v16 a, v16 b, v16 c)
 {
     return _mm512_fmadd_ps(a, b, c);
 }
+/* a * 2^b for whole b, rounded once. */
+#define BORN_HAS_LDEXP 1
+BORN_INLINE v16 v_ldexp(v16 a, v16 b)
+{
+    return _mm512_scalef_ps(a, b);
+}
 BORN_INLINE v16 v_maxr(v16 a, v16 b)
 {
     return _mm512_max_ps(a, b);

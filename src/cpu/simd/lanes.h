@@ -46,6 +46,9 @@ BORN_INLINE v16 v_each2(m16 m, v16 x, v16 y, v16 r, float (*fn)(float, float))
 #define V_CEIL(a) v_ceil(a)
 #define V_RINT(a) v_round(a)
 #define V_TRUNC(a) v_trunc(a)
+#if defined(BORN_HAS_LDEXP)
+#define V_LDEXP(a, b) v_ldexp((a), (b))
+#endif
 #define V_NEG(a) v_neg(a)
 #define V_ABS(a) v_abs(a)
 #define V_MAXQ(a, b) v_maxr((a), (b))
@@ -95,6 +98,7 @@ BORN_INLINE v16 v_each2(m16 m, v16 x, v16 y, v16 r, float (*fn)(float, float))
 #undef V_CEIL
 #undef V_RINT
 #undef V_TRUNC
+#undef V_LDEXP
 #undef V_NEG
 #undef V_ABS
 #undef V_MAXQ

@@ -11,6 +11,7 @@
    m_store(p, m, n), m_load(p, n): n bytes of 0 or 1 (any other byte reads as true)
    v_bits v_of_bits: reinterpret   v_from_w: i32 to f32   w_from_v: f32 to i32 by truncation, any if out of range
    w_load_u8 w_load_i8: 16 bytes widened   w_store_low8: 16 low bytes
+   v_ldexp(a, b), where BORN_HAS_LDEXP: a * 2^b for whole b, rounded once
    v_load_f16 v_store_f16: 16 halves, rounded to nearest even
    w_load w_store w_load_n w_store_n w_set w_add w_sub w_mul w_and w_or w_xor w_andnot(a, b) = ~a & b
    w_shl w_shr (logical)
