@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The operators and networks of bench_gradients and bench_conv_train in PyTorch: best of many runs, 1 and 2 threads.
 
-  compare_torch_conv.py [ops|nets]
+  compare_torch_conv.py [--threads N] [ops|nets]
 
 Backward times are those of one gradient alone (torch.ops.aten.convolution_backward with one output asked for).
 """
@@ -169,8 +169,10 @@ def nets():
 
 
 if __name__ == "__main__":
-    for threads in (1, 2):
+    args = sys.argv[1:]
+    counts = (int(args[1]),) if args[:1] == ["--threads"] else (1, 2)
+    for threads in counts:
         torch.set_num_threads(threads)
         print(f"torch {torch.__version__}, {threads} threads")
-        for what in sys.argv[1:] or ("ops", "nets"):
+        for what in [a for a in args if a in ("ops", "nets")] or ("ops", "nets"):
             {"ops": ops, "nets": nets}[what]()

@@ -10,6 +10,7 @@ for folder in "$build"/CMakeFiles/born_k_*.dir; do
     [ -d "$folder" ] || continue
     level=${folder##*/born_k_}
     level=${level%.dir}
+    level=${level##*_}
     for object in $(find "$folder" -name '*.o'); do
         found=$((found + 1))
         wrong=$(${NM:-nm} -g --defined-only "$object" | awk '{ print $NF }' |

@@ -90,7 +90,8 @@ typedef enum born_train_event_kind {
     BORN_TRAIN_VALIDATE,        /* after each batch of a validation: done, total */
     BORN_TRAIN_EPOCH,           /* after an epoch and its validation */
     BORN_TRAIN_SAVED,           /* path: a checkpoint was written */
-    BORN_TRAIN_END              /* why: what ended it */
+    BORN_TRAIN_END,             /* why: what ended it */
+    BORN_TRAIN_CHECKED          /* after a validation within an epoch (validate_every) */
 } born_train_event_kind;
 
 typedef enum born_train_end {
@@ -110,10 +111,10 @@ typedef struct born_train_event {
     int64_t done, total;        /* batches of a validation */
     int64_t items;              /* of this step */
     double loss, metric;        /* STEP: of its batch; EPOCH: means over the epoch's batches */
-    double valid_loss, valid_metric;    /* EPOCH */
+    double valid_loss, valid_metric;    /* EPOCH, CHECKED */
     double lr;                  /* of group 0 */
     double seconds, items_per_second;   /* since the start; of the last steps */
-    bool best;                  /* EPOCH: the best so far. SAVED: written because of that */
+    bool best;                  /* EPOCH, CHECKED: the best so far. SAVED: written because of that */
     const char *path;           /* SAVED */
     const char *metric_name;    /* "accuracy"; NULL: there is none */
     const born_trainer *trainer;
@@ -139,7 +140,7 @@ typedef struct born_trainer_desc {
     bool metric_down;           /* smaller is better */
     int64_t epochs;             /* 0: 1 */
     int64_t max_steps;          /* ends after so many steps in all; 0: no limit */
-    int64_t validate_every;     /* steps; 0: each epoch */
+    int64_t validate_every;     /* steps after which it also validates; 0: only after each epoch */
     int64_t validate_batches;   /* most batches of a validation; 0: all */
     const char *folder;         /* for checkpoints and logs, made where it is missing; NULL: nothing is written */
     int64_t save_every;         /* steps; 0: each epoch */

@@ -11,18 +11,19 @@ enum { WIDTH = 720, PANEL = 240, LEFT = 64, RIGHT = 16, TOP = 36, GAP = 56 };
 typedef struct series {
     const char *label, *colour;
     bool whole;                 /* of epochs' rows, otherwise of steps' */
+    bool any;                   /* of both */
     size_t at;                  /* offset of the number in a row */
 } series;
 
 static const series losses[] = {
-    { "batch", "#b8c4d6", false, offsetof(train_row, loss) },
-    { "training", "#3465a4", true, offsetof(train_row, loss) },
-    { "validation", "#c4501b", true, offsetof(train_row, valid_loss) },
+    { "batch", "#b8c4d6", false, false, offsetof(train_row, loss) },
+    { "training", "#3465a4", true, false, offsetof(train_row, loss) },
+    { "validation", "#c4501b", true, true, offsetof(train_row, valid_loss) },
 };
 static const series metrics[] = {
-    { "batch", "#b8c4d6", false, offsetof(train_row, metric) },
-    { "training", "#3465a4", true, offsetof(train_row, metric) },
-    { "validation", "#c4501b", true, offsetof(train_row, valid_metric) },
+    { "batch", "#b8c4d6", false, false, offsetof(train_row, metric) },
+    { "training", "#3465a4", true, false, offsetof(train_row, metric) },
+    { "validation", "#c4501b", true, true, offsetof(train_row, valid_metric) },
 };
 
 typedef struct panel {
@@ -43,7 +44,7 @@ static double value_of(const train_row *r, const series *s)
 static bool has(const train_row *r, const series *s, double *v)
 {
     *v = value_of(r, s);
-    return r->whole == s->whole && isfinite(*v);
+    return (s->any || r->whole == s->whole) && isfinite(*v);
 }
 
 static bool measure(panel *p)

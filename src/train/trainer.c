@@ -114,6 +114,25 @@ static bool steps_are_over(const born_trainer *t)
     return t->desc.max_steps > 0 && t->steps_done >= t->desc.max_steps;
 }
 
+/* Validation within an epoch: told, logged, and kept where it is the best. */
+static born_status check(born_trainer *t, born_error *err)
+{
+    born_train_event *e = &t->event;
+
+    if (t->desc.validate_every <= 0 || t->steps_done % t->desc.validate_every || !t->desc.valid) return BORN_OK;
+    BORN_TRY(born__train_validate(t, err));
+    double target = born__train_target(t);
+    e->best = born__train_better(t, target);
+    if (e->best) t->best = target, t->best_epoch = t->epochs_done + 1;
+    e->valid_loss = t->valid_loss, e->valid_metric = t->valid_metric;
+    const train_row row = { .step = t->steps_done, .epoch = t->epochs_done + 1, .loss = NAN, .metric = NAN,
+                            .valid_loss = t->valid_loss, .valid_metric = t->valid_metric,
+                            .lr = born_optim_get(t->desc.optim, 0, "lr"), .seconds = born__train_seconds(t) };
+    BORN_TRY(born__train_log_add(t, &row, err));
+    BORN_TRY(born__train_tell(t, BORN_TRAIN_CHECKED, err));
+    return e->best ? born__train_save(t, true, err) : BORN_OK;
+}
+
 static born_status batches_of_epoch(born_trainer *t, born_error *err)
 {
     born_loader_position at;
@@ -124,8 +143,7 @@ static born_status batches_of_epoch(born_trainer *t, born_error *err)
         born_loader_position_get(t->desc.train, &at);
         if (steps_are_over(t)) return BORN_OK;
         BORN_FAIL_IF(born__train_stopping(t), err, BORN_CANCELLED, "train: stopped");
-        if (t->desc.validate_every > 0 && t->steps_done % t->desc.validate_every == 0)
-            BORN_TRY(born__train_validate(t, err));
+        BORN_TRY(check(t, err));
         if (t->desc.save_every > 0 && t->steps_done % t->desc.save_every == 0)
             BORN_TRY(born__train_save(t, false, err));
     }

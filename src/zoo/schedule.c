@@ -61,7 +61,9 @@ static const struct { const char *name; void (*fill)(born_sched_desc *d, const p
 born_status born__zoo_schedule(born_optim *o, const char *name, double lr, int64_t warmup, int64_t steps,
                                bool maximize, born_sched **out, bool *by_step, born_error *err)
 {
-    const plan p = { lr, &lr, steps > warmup ? steps - warmup : 1, maximize };
+    bool asked = warmup > 0;
+    if (warmup > steps / 5) warmup = steps / 5;
+    const plan p = { lr, &lr, steps - warmup, maximize };
     const double least = 1 / ((double)warmup + 1);
     born_sched_desc parts[2] = { { .kind = BORN_SCHED_LINEAR, .start_factor = least, .total_iters = warmup },
                                  { .kind = BORN_SCHED_CONSTANT, .factor = 1, .total_iters = 1 } };
@@ -76,9 +78,7 @@ born_status born__zoo_schedule(born_optim *o, const char *name, double lr, int64
             rows[i].fill(&parts[1], &p);
         }
     bool own = parts[1].kind == BORN_SCHED_ONE_CYCLE || parts[1].kind == BORN_SCHED_PLATEAU;
-    BORN_FAIL_IF(own && warmup > 0, err, BORN_INVALID, "warmup: schedule %s has none of it", name);
-    BORN_FAIL_IF(warmup > 0 && warmup >= steps, err, BORN_INVALID, "warmup: %lld steps of %lld", (long long)warmup,
-                 (long long)steps);
+    BORN_FAIL_IF(own && asked, err, BORN_INVALID, "warmup: schedule %s has none of it", name);
     *by_step = parts[1].kind != BORN_SCHED_PLATEAU;
     *out = warmup > 0 ? born_sched_sequence(o, parts, 2, &warmup) : born_sched_create(o, &parts[1]);
     return BORN_OK;

@@ -106,7 +106,7 @@ static void draw_bar(train_view *v, int64_t at, int64_t of, const char *what)
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------ */
 
-static const char *const event_name[] = { "", "begin", "step", "validate", "epoch", "saved", "end" };
+static const char *const event_name[] = { "", "begin", "step", "validate", "epoch", "saved", "end", "checked" };
 static const char *const end_name[] = { "done", "early", "stopped", "failed" };
 
 static void json_int(cli_json *j, const char *key, int64_t v)
@@ -170,7 +170,7 @@ static void json_event(const train_view *v, const born_train_event *e)
         json_real(&j, "items_per_second", e->items_per_second);
     }
     json_real(&j, "seconds", e->seconds);
-    if (e->kind == BORN_TRAIN_EPOCH) json_epoch(&j, e);
+    if (e->kind == BORN_TRAIN_EPOCH || e->kind == BORN_TRAIN_CHECKED) json_epoch(&j, e);
     if (e->kind == BORN_TRAIN_END) json_text(&j, "why", (unsigned)e->why < 4 ? end_name[e->why] : "");
     cli_json_close(&j, '}');
     cli_json_end();
@@ -218,6 +218,9 @@ static void keep(train_view *v, const born_train_event *e)
         if (isfinite(e->metric)) view_curve_add(&v->metric, (double)e->step, e->metric);
     } else if (e->kind == BORN_TRAIN_EPOCH) {
         keep_epoch(v, e);
+    } else if (e->kind == BORN_TRAIN_CHECKED) {
+        view_curve_put(&v->valid_loss, (double)e->step, e->valid_loss);
+        view_curve_put(&v->valid_metric, (double)e->step, e->valid_metric);
     } else if (e->kind == BORN_TRAIN_SAVED && e->path) {
         snprintf(e->best ? v->best : v->last, sizeof v->best, "%s", e->path);
     }
@@ -234,6 +237,10 @@ static void show_lines(train_view *v, const born_train_event *e)
         if (!v->header) print_header(v);
         v->header = true;
         if (v->epoch_count > 0) print_epoch(v, &v->epoch[v->epoch_count - 1]);
+    }
+    if (e->kind == BORN_TRAIN_CHECKED) {
+        wipe_bar(v);
+        printf("  step %lld: valid loss %.4f%s\n", (long long)e->step, e->valid_loss, e->best ? " *" : "");
     }
     if (e->kind == BORN_TRAIN_END) wipe_bar(v);
     if (v->kind == VIEW_BAR && fresh && e->kind == BORN_TRAIN_STEP) draw_bar(v, e->batch, e->batches, "epoch");

@@ -17,7 +17,7 @@ enum { MOST = 6, WIDE = 1 };
 #else
 enum { MOST = 4, WIDE = 1 };
 #endif
-enum { STEP = 128 };                    /* pixels whose share of both matrices stays in the first cache */
+enum { STEP = 64, PARTS = 2 };       /* pixels and parts of the panels whose share of both stays in the first cache */
 
 typedef struct last_job {
     const born_conv_weight *v;
@@ -28,12 +28,11 @@ typedef struct last_job {
     int64_t segments, table;            /* floats of a table */
 } last_job;
 
-/* n pixels side by side: the tap's cells of the tile's first row and panel. */
-typedef struct run { const float *a, *b; int64_t n, step; } run;
-
 typedef struct last_tile {
-    const run *run;
-    int64_t count, b_step;
+    const float *const *cell;           /* per pixel: what the tap meets */
+    int64_t channel, pixels;            /* of the first row; how many pixels */
+    const float *b;
+    int64_t b_step;                     /* from pixel to pixel */
     float *c;
     int64_t c_step;                     /* from row to row */
     bool more;                          /* go on from c */
@@ -42,26 +41,24 @@ typedef struct last_tile {
 BORN_INLINE void run_tile(const last_tile *t, const int M, const int NP)
 {
     v16 acc[MOST * WIDE];
-    const ptrdiff_t b_step = (ptrdiff_t)t->b_step;
+    const ptrdiff_t b_step = (ptrdiff_t)t->b_step, channel = (ptrdiff_t)t->channel, pixels = (ptrdiff_t)t->pixels;
+    const float *b = t->b;
 
     BORN_UNROLL
     for (int i = 0; i < M; i++)
         BORN_UNROLL
         for (int p = 0; p < NP; p++)
             acc[i * NP + p] = t->more ? v_load(t->c + i * t->c_step + p * BORN_PANEL) : v_zero();
-    for (int64_t r = 0; r < t->count; r++) {
-        const float *a = t->run[r].a, *b = t->run[r].b;
-        const ptrdiff_t step = (ptrdiff_t)t->run[r].step;
-        for (ptrdiff_t n = (ptrdiff_t)t->run[r].n; n > 0; n--, a += step, b += b_step) {
-            v16 right[WIDE];
+    for (ptrdiff_t n = 0; n < pixels; n++, b += b_step) {
+        const float *a = t->cell[n] + channel;
+        v16 right[WIDE];
+        BORN_UNROLL
+        for (int p = 0; p < NP; p++) right[p] = v_load(b + p * BORN_PANEL);
+        BORN_UNROLL
+        for (int i = 0; i < M; i++) {
+            v16 left = v_set(a[i]);
             BORN_UNROLL
-            for (int p = 0; p < NP; p++) right[p] = v_load(b + p * BORN_PANEL);
-            BORN_UNROLL
-            for (int i = 0; i < M; i++) {
-                v16 left = v_set(a[i]);
-                BORN_UNROLL
-                for (int p = 0; p < NP; p++) acc[i * NP + p] = v_fma(left, right[p], acc[i * NP + p]);
-            }
+            for (int p = 0; p < NP; p++) acc[i * NP + p] = v_fma(left, right[p], acc[i * NP + p]);
         }
     }
     BORN_UNROLL
@@ -88,54 +85,32 @@ static void (*const tile_of[MOST][WIDE])(const last_tile *) = { { tile_1_1 }, { 
                                                                 { tile_4_1 } };
 #endif
 
-/* Adds n pixels under tap k2 from o2 on, whose cells lie at x (the image's row): those in the padding meet zeros. */
-static int64_t add_row(const last_job *j, int64_t o2, int64_t k2, const float *x, const float *b, int64_t n, run *to)
+/* The cells that n pixels of a row of the result, from o2 on, meet with tap k2; x: the image's row, NULL in the
+   padding. */
+static void list_row(const last_job *j, int64_t o2, int64_t k2, const float *x, int64_t n, const float **to)
 {
     const born_window *w = &j->v->win;
-    int64_t s = w->stride[2], at = o2 * s - w->pad[2] + k2 * w->dilation[2];
-    int64_t before = at < 0 ? (-at + s - 1) / s : 0, inside = w->in[2] > at ? (w->in[2] - at + s - 1) / s : 0;
-    int64_t count = 0;
+    int64_t at = o2 * w->stride[2] - w->pad[2] + k2 * w->dilation[2], step = j->v->xs[2];
 
-    if (!x) before = n;
-    if (before > n) before = n;
-    if (inside > n) inside = n;
-    if (inside < before) inside = before;
-    if (before) to[count++] = (run){ j->zeros, b, before, 0 };
-    if (inside > before)
-        to[count++] = (run){ x + (at + before * s) * j->v->xs[2], b + before * j->v->g_step, inside - before,
-                             s * j->v->xs[2] };
-    if (n > inside) to[count++] = (run){ j->zeros, b + inside * j->v->g_step, n - inside, 0 };
-    return count;
+    for (int64_t i = 0; i < n; i++, at += w->stride[2]) to[i] = x && at >= 0 && at < w->in[2] ? x + at * step : j->zeros;
 }
 
-/* Pixels [p0, p1) as tap k of group g meets them; at most 3 runs per row of the result. */
-static int64_t list_runs(const last_job *j, int64_t g, int64_t k, int64_t p0, int64_t p1, run *to)
+/* Pixels [p0, p1) as tap k of group g meets them. */
+static void list_cells(const last_job *j, int64_t g, int64_t k, int64_t p0, int64_t p1, const float **to)
 {
     const born_conv_weight *v = j->v;
     const born_window *w = &v->win;
     int64_t k2 = k % w->kernel[2], k1 = k / w->kernel[2] % w->kernel[1], k0 = k / w->kernel[2] / w->kernel[1];
-    int64_t count = 0;
 
-    while (p0 < p1) {
+    for (int64_t n; p0 < p1; p0 += n, to += n) {
         int64_t o2 = p0 % w->out[2], o1 = p0 / w->out[2] % w->out[1], rest = p0 / w->out[2] / w->out[1];
-        int64_t n = w->out[2] - o2 < p1 - p0 ? w->out[2] - o2 : p1 - p0;
         int64_t d = rest % w->out[0] * w->stride[0] - w->pad[0] + k0 * w->dilation[0];
         int64_t h = o1 * w->stride[1] - w->pad[1] + k1 * w->dilation[1];
         const float *x = NULL;
         if (d >= 0 && d < w->in[0] && h >= 0 && h < w->in[1])
             x = v->x + g * v->cg + rest / w->out[0] * v->xn + d * v->xs[0] + h * v->xs[1];
-        count += add_row(j, o2, k2, x, j->g + g * v->g_group + p0 * v->g_step, n, to + count);
-        p0 += n;
-    }
-    return count;
-}
-
-/* Moves the runs by channels and panels. */
-static void move_runs(run *r, int64_t count, int64_t channels, int64_t columns)
-{
-    for (int64_t i = 0; i < count; i++) {
-        r[i].a += channels;
-        r[i].b += columns;
+        n = w->out[2] - o2 < p1 - p0 ? w->out[2] - o2 : p1 - p0;
+        list_row(j, o2, k2, x, n, to);
     }
 }
 
@@ -144,25 +119,22 @@ static void run_step(const last_job *j, int64_t g, int64_t t0, int64_t t1, int64
                      float *sums)
 {
     const born_conv_weight *v = j->v;
-    int64_t width = v->panels * BORN_PANEL, parts = (v->panels + WIDE - 1) / WIDE, count = 0;
-    run r[3 * STEP];
-    last_tile t = { .run = r, .b_step = v->g_step, .c_step = width, .more = more };
+    int64_t width = v->panels * BORN_PANEL, parts = (v->panels + WIDE - 1) / WIDE;
+    const float *cell[STEP], *b = j->g + g * v->g_group + p0 * v->g_step;
+    last_tile t = { .cell = cell, .pixels = p1 - p0, .b_step = v->g_step, .c_step = width, .more = more };
 
-    for (int64_t i = t0; i < t1; i++) {
-        int64_t tap = i / j->tiles, c0 = i % j->tiles * v->cg / j->tiles, c1 = (i % j->tiles + 1) * v->cg / j->tiles;
-        if (i == t0 || i % j->tiles == 0) {
-            count = list_runs(j, g, tap, p0, p1, r);
-            move_runs(r, count, c0, 0);
+    for (int64_t q0 = 0; q0 < parts; q0 += PARTS)
+        for (int64_t i = t0; i < t1; i++) {
+            int64_t tap = i / j->tiles, end = (i % j->tiles + 1) * v->cg / j->tiles;
+            if (i == t0 || i % j->tiles == 0) list_cells(j, g, tap, p0, p1, cell);
+            t.channel = i % j->tiles * v->cg / j->tiles;
+            for (int64_t q = q0; q < q0 + PARTS && q < parts; q++) {
+                int64_t first = q * v->panels / parts, last = (q + 1) * v->panels / parts;
+                t.b = b + first * BORN_PANEL;
+                t.c = sums + (tap * v->cg + t.channel) * width + first * BORN_PANEL;
+                tile_of[end - t.channel - 1][last - first - 1](&t);
+            }
         }
-        t.count = count;
-        for (int64_t q = 0; q < parts; q++) {
-            int64_t first = q * v->panels / parts, last = (q + 1) * v->panels / parts;
-            t.c = sums + (tap * v->cg + c0) * width + first * BORN_PANEL;
-            tile_of[c1 - c0 - 1][last - first - 1](&t);
-            if (q + 1 < parts) move_runs(r, count, 0, (last - first) * BORN_PANEL);
-            else move_runs(r, count, c1 - c0, -first * BORN_PANEL);
-        }
-    }
 }
 
 static void run_segment(const last_job *j, int64_t g, int64_t t0, int64_t t1, int64_t segment, float *sums)
