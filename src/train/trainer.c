@@ -114,38 +114,63 @@ static bool steps_are_over(const born_trainer *t)
     return t->desc.max_steps > 0 && t->steps_done >= t->desc.max_steps;
 }
 
-/* Validation within an epoch: told, logged, and kept where it is the best. */
+/* What could not be written, as on a full disk, is written when training goes on. */
+static born_status save_owed(born_trainer *t, born_error *err)
+{
+    if (t->owes_best) BORN_TRY(born__train_save(t, true, err));
+    t->owes_best = false;
+    if (t->owes_step) BORN_TRY(born__train_save(t, false, err));
+    t->owes_step = false;
+    return BORN_OK;
+}
+
+/* Validation within an epoch, where one is due: told, logged, and kept where it is the best. */
 static born_status check(born_trainer *t, born_error *err)
 {
     born_train_event *e = &t->event;
 
-    if (t->desc.validate_every <= 0 || t->steps_done % t->desc.validate_every || !t->desc.valid) return BORN_OK;
+    if (!t->owes_check || !t->desc.valid) return BORN_OK;
     BORN_TRY(born__train_validate(t, err));
     double target = born__train_target(t);
     e->best = born__train_better(t, target);
-    if (e->best) t->best = target, t->best_epoch = t->epochs_done + 1;
     e->valid_loss = t->valid_loss, e->valid_metric = t->valid_metric;
     const train_row row = { .step = t->steps_done, .epoch = t->epochs_done + 1, .loss = NAN, .metric = NAN,
                             .valid_loss = t->valid_loss, .valid_metric = t->valid_metric,
                             .lr = born_optim_get(t->desc.optim, 0, "lr"), .seconds = born__train_seconds(t) };
     BORN_TRY(born__train_log_add(t, &row, err));
-    BORN_TRY(born__train_tell(t, BORN_TRAIN_CHECKED, err));
-    return e->best ? born__train_save(t, true, err) : BORN_OK;
+    born_status told = born__train_tell(t, BORN_TRAIN_CHECKED, err);
+    if (told && told != BORN_CANCELLED) return told;
+    t->owes_check = false;
+    if (e->best) t->best = target, t->best_epoch = t->epochs_done + 1;
+    t->owes_best = t->owes_best || e->best;
+    return told;
+}
+
+/* What is due after a step, or was when it failed. */
+static born_status after_step(born_trainer *t, born_error *err)
+{
+    born_error late = { 0 };
+    born_status st = check(t, err);
+
+    if (st && st != BORN_CANCELLED) return st;
+    born_status saved = save_owed(t, st ? &late : err);
+    return st ? st : saved;
 }
 
 static born_status batches_of_epoch(born_trainer *t, born_error *err)
 {
     born_loader_position at;
 
+    BORN_TRY(after_step(t, err));
     born_loader_position_get(t->desc.train, &at);
     while (born_loader_next(t->desc.train, t->field, t->field_count)) {
         BORN_TRY(one_step(t, &at, err));
         born_loader_position_get(t->desc.train, &at);
         if (steps_are_over(t)) return BORN_OK;
+        t->owes_check = t->desc.validate_every > 0 && t->steps_done % t->desc.validate_every == 0;
+        t->owes_step = t->desc.save_every > 0 && t->steps_done % t->desc.save_every == 0;
         BORN_FAIL_IF(born__train_stopping(t), err, BORN_CANCELLED, "train: stopped");
-        BORN_TRY(check(t, err));
-        if (t->desc.save_every > 0 && t->steps_done % t->desc.save_every == 0)
-            BORN_TRY(born__train_save(t, false, err));
+        BORN_TRY(after_step(t, err));
     }
     BORN_TRY(give_back(t, &at, born_loader_status(t->desc.train, err)));
     t->epoch_over = true;
@@ -176,16 +201,6 @@ static born_status count_epoch(born_trainer *t, bool best, double target, born_e
     t->epoch_over = false;
     t->sums = (train_sums){ 0 };
     return schedule(t, false, target, err);
-}
-
-/* What could not be written, as on a full disk, is written when training goes on. */
-static born_status save_owed(born_trainer *t, born_error *err)
-{
-    if (t->owes_best) BORN_TRY(born__train_save(t, true, err));
-    t->owes_best = false;
-    if (t->owes_step) BORN_TRY(born__train_save(t, false, err));
-    t->owes_step = false;
-    return BORN_OK;
 }
 
 /* Validation, is it the best, what is written. An epoch that max_steps cut short is looked at but not counted, so that

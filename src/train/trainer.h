@@ -38,6 +38,7 @@ struct born_trainer {
     int64_t best_epoch, saved_step;
     int without_better;         /* epochs in a row */
     bool owes_best, owes_step;  /* checkpoints that are still to be written */
+    bool owes_check;            /* a validation within the epoch is */
     bool refill;                /* the loader's batches were read before or while something failed */
     bool averaged;              /* module and average are exchanged */
     double began, before;       /* clock at the start of this run; seconds of earlier ones */

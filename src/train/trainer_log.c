@@ -141,7 +141,8 @@ born_status born__train_log_add(born_trainer *t, const train_row *row, born_erro
 {
     train_log *l = &t->log;
     const train_row *last = l->count ? &l->row[l->count - 1] : NULL;
-    bool twice = last && last->step == row->step && last->whole == row->whole; /* told again after a failure */
+    bool twice = last && last->step == row->step && last->whole == row->whole &&
+                 isnan(last->valid_loss) == isnan(row->valid_loss);     /* told again after a failure */
 
     if (!t->desc.folder || t->desc.no_logs) return BORN_OK;
     BORN_FAIL_IF(!twice && !keep_row(l, row), err, BORN_NOMEM, "train: no memory for the log");

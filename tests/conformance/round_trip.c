@@ -1,6 +1,6 @@
-/* The networks of test_round_trip.py, as a program that it compiles. `round_trip load NAME WEIGHTS X Y` loads
-   a safetensors file, reads x and writes the network's answer; `round_trip save NAME ONNX BORN X Y` trains a little, saves
-   both files, writes x and the answer, and compares what a model opened from each file says. */
+/* The networks of test_round_trip.py, as a program that it compiles. `round_trip load NAME WEIGHTS X Y` loads a
+   safetensors file, reads x and writes the network's answer; `round_trip save NAME ONNX BORN X Y` trains a little,
+   saves both files, writes x and the answer, and compares what a model opened from each file says. */
 #include <born/born.h>
 #include <math.h>
 #include <stdio.h>

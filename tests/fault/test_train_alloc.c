@@ -250,8 +250,8 @@ static born_status open_trainer(life *l, bool resume, int max_steps, born_error 
 {
     const born_trainer_desc d = {
         .max_steps = max_steps, .net = l->net, .optim = l->opt, .sched = l->sched, .ema = l->ema, .train = l->train,
-        .valid = l->valid,
-        .metric = l->metric, .metric_name = "accuracy", .epochs = EPOCHS, .eager = l->v->eager,
+        .valid = l->valid, .metric = l->metric, .metric_name = "accuracy", .epochs = EPOCHS, .eager = l->v->eager,
+        .validate_every = 2, .save_every = 2,
         .folder = l->v->folder ? folder : NULL, .resume = resume,
     };
     return born_trainer_open(&d, &l->trainer, err);

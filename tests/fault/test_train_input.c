@@ -1,6 +1,6 @@
 /* Bad input in the middle of a training: a label that is no class, an item that cannot be read, a number that is none,
-   a disk that is full. Each is a status with one line, nothing is lost, and once the cause is gone the same trainer
-   goes on to the bits of a training that never met it. ctest-labels: posix */
+   a full disk. Each is a status with one line, nothing is lost, and once the cause is gone the same trainer goes on to
+   the bits of a training that never met it. ctest-labels: posix */
 #define _DEFAULT_SOURCE
 #include <born/born.h>
 #include <dirent.h>
