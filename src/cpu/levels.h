@@ -5,8 +5,8 @@
 #define BORN_CPU_LEVELS_H
 
 /* BORN_LEVELS(X, ...): X(level, LEVEL, ...) for each level, best last. BORN_LEVELS_LANES: those with vector registers,
-   where the machine has such; its scalar level then runs the reference, whose bits are the same, and the tool is smaller
-   by a copy that only processors without AVX2 would run. */
+   where the machine has such; its scalar level then runs the reference, whose bits are the same, and the tool is
+   smaller by a copy that only processors without AVX2 would run. */
 #if defined(__x86_64__)
 #define BORN_LEVELS_LANES(X, ...) X(avx2, AVX2, __VA_ARGS__) X(avx512, AVX512, __VA_ARGS__)
 #define BORN_LEVELS(X, ...) X(scalar, SCALAR, __VA_ARGS__) BORN_LEVELS_LANES(X, __VA_ARGS__)

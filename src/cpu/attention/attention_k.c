@@ -171,7 +171,7 @@ BORN_INLINE v16 placed(const born_attn_row *r, v16 s, int64_t j, v16 scale, m16 
     return s;
 }
 
-/* Scores of row r in panels [from, to) masked, in place, t->on[r] saying which are not; returns the largest per lane. */
+/* Scores of row r in panels [from, to) masked, in place, t->on[r] saying which are not; the largest per lane. */
 static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
 {
     const born_attn_row *row = &t->row[r];
