@@ -368,8 +368,8 @@ TEST(gathering_step) { both(STEP, &(variant){ .kind = BORN_ADAM, .accumulate = 2
 TEST(trainer_goes_on) { both(GO_ON, &(variant){ .kind = BORN_ADAMW, .ema = true }, 1); }
 TEST(trainer_goes_on_eagerly) { both(GO_ON, &(variant){ .kind = BORN_SGD, .eager = true }, 1); }
 /* Checkpoints are synced to the disk, which takes its time: not every n. */
-TEST(trainer_with_folder_goes_on) { both(GO_ON, &(variant){ .kind = BORN_ADAMW, .folder = true }, 29); }
-TEST(trainer_starts_again) { both(START_AGAIN, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 61); }
-TEST(resuming) { both(RESUME, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 5); }
+TEST(trainer_with_folder_goes_on) { both(GO_ON, &(variant){ .kind = BORN_ADAMW, .folder = true }, 61); }
+TEST(trainer_starts_again) { both(START_AGAIN, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 127); }
+TEST(resuming) { both(RESUME, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 11); }
 
 TEST_MAIN
