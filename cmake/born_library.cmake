@@ -16,9 +16,9 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 endif()
 # What makes calls of operators, reads files or runs once a step is small rather than fast: the tool has a limit.
 set(BORN_SMALL_SOURCES ${BORN_SOURCES})
-list(FILTER BORN_SMALL_SOURCES INCLUDE REGEX "/src/((formats|nn|optim|train|zoo)/|graph/p(ass_|atterns|arse|rint|ipeline)|\
+list(FILTER BORN_SMALL_SOURCES INCLUDE REGEX "/src/((data|formats|nn|optim|train|zoo)/|graph/p(ass_|atterns|arse|rint|ipeline)|\
 graph/(fusion|verify|edit|control)|ops/(.*_grad|.*_shape|attr.*|emit_.*|ml_.*|signal_.*|special.*|pool_roi|conv_deform|\
-conv_causal|linear_det|linear_einsum|loss_ctc|index_nms|index_unique|registry|infer|quant_check|quant_pool)\\.c)")
+conv_causal|linear_det|linear_einsum|loss_ctc|index_nms|index_unique|registry|quant_check|quant_pool)\\.c)")
 set_source_files_properties(${BORN_SMALL_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
 
 # With checks of undefined behaviour in each of their unrolled lanes, clang takes up to two minutes for one of these.

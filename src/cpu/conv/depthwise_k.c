@@ -6,7 +6,12 @@
 #include "cpu/conv/conv.h"
 #include "cpu/gemm/tile.h"
 
+/* Pixels and vectors of channels at once; no more than one of each where the code shall be small. */
+#if defined(__OPTIMIZE_SIZE__)
+enum { PIXELS = 1, VECTORS = 1 };
+#else
 enum { PIXELS = 4, VECTORS = 4 };
+#endif
 
 /* A row of results, and the taps that its pixels have. */
 typedef struct line {
@@ -55,7 +60,7 @@ BORN_INLINE void sums(const line *l, int64_t o, const int P, int64_t c, const in
 {
     const born_conv *v = l->v;
     const born_window *w = &v->win;
-    v16 acc[PIXELS * VECTORS], total[PIXELS * VECTORS];
+    v16 acc[16], total[16];
     const int64_t pixel_step = w->stride[2] * v->xs[2], panel = v->terms * BORN_PANEL;
     const float *weight = v->packed + c / BORN_PANEL * panel;
     const float *x = address(l->x, o * pixel_step + c);
@@ -103,7 +108,8 @@ static void inner(const line *l, int64_t o)
 {
     int64_t c = 0, channels = l->v->channels;
 
-    for (; c + 2 * BORN_PANEL <= channels; c += 2 * BORN_PANEL) sums(l, o, PIXELS, c, 2, BORN_PANEL);
+    if (VECTORS > 1)
+        for (; c + 2 * BORN_PANEL <= channels; c += 2 * BORN_PANEL) sums(l, o, PIXELS, c, 2, BORN_PANEL);
     for (; c + BORN_PANEL <= channels; c += BORN_PANEL) sums(l, o, PIXELS, c, 1, BORN_PANEL);
     if (c < channels) sums(l, o, PIXELS, c, 1, channels - c);
 }
@@ -112,7 +118,8 @@ static void single(const line *l, int64_t o)
 {
     int64_t c = 0, channels = l->v->channels;
 
-    for (; c + VECTORS * BORN_PANEL <= channels; c += VECTORS * BORN_PANEL) sums(l, o, 1, c, VECTORS, BORN_PANEL);
+    if (VECTORS > 1)
+        for (; c + VECTORS * BORN_PANEL <= channels; c += VECTORS * BORN_PANEL) sums(l, o, 1, c, VECTORS, BORN_PANEL);
     for (; c + BORN_PANEL <= channels; c += BORN_PANEL) sums(l, o, 1, c, 1, BORN_PANEL);
     if (c < channels) sums(l, o, 1, c, 1, channels - c);
 }
