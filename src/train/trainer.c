@@ -262,6 +262,7 @@ static born_status train(born_trainer *t, born_error *err)
     BORN_TRY(born__train_plain(t, err));
     BORN_TRY(save_owed(t, err));
     BORN_TRY(refill(t, err));
+    BORN_TRY(born__train_log_open(t, err));
     if (is_over(t) || is_hopeless(t)) return BORN_OK;
     born_module_train(t->desc.net, true);
     BORN_TRY(plan(t, err));
@@ -333,12 +334,12 @@ static born_status open(born_trainer *t, born_error *err)
     t->field_count = born_loader_field_count(d->train);
     t->field = born__calloc((size_t)t->field_count + 1, sizeof *t->field);
     BORN_FAIL_IF(!t->field, err, BORN_NOMEM, "train: out of memory");
-    if (d->resume) BORN_TRY(born__train_resume(t, err));
+    if (d->resume) BORN_TRY(born__train_resume(t, err)); /* nothing may fail after it */
     t->event.epochs = d->epochs;
     t->event.epoch = t->epochs_done + 1;
     t->event.batches = born_loader_batches(d->train);
     t->event.steps = all_steps(t);
-    return d->folder && !d->no_logs ? born__train_log_open(t, err) : BORN_OK;
+    return BORN_OK;
 }
 
 born_status born_trainer_open_sized(const born_trainer_desc *desc, size_t desc_bytes, born_trainer **out,

@@ -19,6 +19,7 @@ typedef struct train_log {
     train_row *row;
     size_t count, cap;
     FILE *json, *csv;           /* NULL: not written, or to be written anew */
+    bool begun;                 /* earlier rows are taken over */
 } train_log;
 
 /* Sums over the batches of an epoch or a validation. */

@@ -144,7 +144,7 @@ born_status born__train_log_add(born_trainer *t, const train_row *row, born_erro
     bool twice = last && last->step == row->step && last->whole == row->whole &&
                  isnan(last->valid_loss) == isnan(row->valid_loss);     /* told again after a failure */
 
-    if (!t->desc.folder || t->desc.no_logs) return BORN_OK;
+    if (!t->log.begun) return BORN_OK;
     BORN_FAIL_IF(!twice && !keep_row(l, row), err, BORN_NOMEM, "train: no memory for the log");
     if (!l->csv) return write_all(t, err);
     born_status st = twice ? BORN_OK : write_row(t, row, err);
@@ -193,10 +193,14 @@ born_status born__train_log_open(born_trainer *t, born_error *err)
 {
     char path[PATH_MOST];
 
+    if (!t->desc.folder || t->desc.no_logs || t->log.begun) return BORN_OK;
     BORN_TRY(born__train_folder(t, err));
     BORN_TRY(path_of(t, "log.csv", path, err));
+    t->log.count = 0;
     if (t->steps_done > 0) BORN_TRY(take_over(t, path, err));
-    return write_all(t, err);
+    BORN_TRY(write_all(t, err));
+    t->log.begun = true;
+    return BORN_OK;
 }
 
 void born__train_log_close(born_trainer *t)

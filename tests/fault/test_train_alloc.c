@@ -370,6 +370,6 @@ TEST(trainer_goes_on_eagerly) { both(GO_ON, &(variant){ .kind = BORN_SGD, .eager
 /* Checkpoints are synced to the disk, which takes its time: not every n. */
 TEST(trainer_with_folder_goes_on) { both(GO_ON, &(variant){ .kind = BORN_ADAMW, .folder = true }, 61); }
 TEST(trainer_starts_again) { both(START_AGAIN, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 127); }
-TEST(resuming) { both(RESUME, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 11); }
+TEST(resuming) { both(RESUME, &(variant){ .kind = BORN_ADAMW, .folder = true, .ema = true }, 7); }
 
 TEST_MAIN
