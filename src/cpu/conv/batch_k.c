@@ -42,11 +42,11 @@ static void turn_images(void *ctx, int64_t begin, int64_t end)
         float *to = j->x + i / lines * j->xn + line * j->xs[1];
         if (live < BORN_BATCH_BLOCK) memset(to, 0, (size_t)j->xs[1] * sizeof *to);
         if (v->xc == 1 && v->xs[2] == v->channels) {
-            turn_plane(from, v->xn, live, w->in[2] * v->channels, to, BORN_BATCH_BLOCK);
+            BORN_K(turn_plane_f32)(from, v->xn, live, w->in[2] * v->channels, to, BORN_BATCH_BLOCK);
             continue;
         }
         for (int64_t c = 0; c < v->channels; c++)
-            turn_plane(from + c * v->xc, v->xn, live, w->in[2], to + c * BORN_BATCH_BLOCK, step);
+            BORN_K(turn_plane_f32)(from + c * v->xc, v->xn, live, w->in[2], to + c * BORN_BATCH_BLOCK, step);
     }
 }
 
@@ -196,7 +196,8 @@ static void store_cells(const batch_job *j, const float *from, int64_t n, int64_
     const born_conv *v = j->v;
 
     for (int64_t m = 0; m < live; m++)
-        turn_plane(from + m * CELLS * BORN_BATCH_BLOCK, BORN_BATCH_BLOCK, n, images, to + m * v->end.out_col, v->yn);
+        BORN_K(turn_plane_f32)
+        (from + m * CELLS * BORN_BATCH_BLOCK, BORN_BATCH_BLOCK, n, images, to + m * v->end.out_col, v->yn);
 }
 
 static void run_rows(void *ctx, int64_t begin, int64_t end)

@@ -78,7 +78,7 @@ static void turn_rows(void *ctx, int64_t begin, int64_t end)
             memset(to + c * j->xc, 0, (size_t)lo * sizeof *to);
             memset(to + c * j->xc + lo + n, 0, (size_t)(j->width - lo - n) * sizeof *to);
         }
-        turn_plane(from, v->xs[2], n, v->channels, to + lo, j->xc);
+        BORN_K(turn_plane_f32)(from, v->xs[2], n, v->channels, to + lo, j->xc);
     }
 }
 

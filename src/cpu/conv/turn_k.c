@@ -1,9 +1,32 @@
 /* Turns an image so that channels are innermost: [N, C, D, H, W] with any strides to [N, D, H, W, C], in blocks of 16
-   channels by 16 cells where cells are neighbours. */
+   channels by 16 cells where cells are neighbours; and the turning of such blocks for other kernels. */
 #include "cpu/simd/simd.h"
 
 #include "cpu/conv/conv.h"
 #include "cpu/kernels/turn_plane.h"
+
+void BORN_K(turn_plane_f32)(const float *from, int64_t from_step, int64_t channels, int64_t cells, float *to,
+                            int64_t to_step)
+{
+    for (int64_t c = 0; c < channels; c += 16) {
+        int64_t live = channels - c < 16 ? channels - c : 16;
+        const float *x = from + c * from_step;
+        for (int64_t i = 0; i < cells; i += 16) {
+            int64_t n = cells - i < 16 ? cells - i : 16;
+            v16 r[16];
+            if (live == 16 && n == 16)
+                for (int k = 0; k < 16; k++) r[k] = v_load(x + k * from_step + i);
+            else
+                for (int k = 0; k < 16; k++) r[k] = k < live ? v_load_n(x + k * from_step + i, n) : v_zero();
+            v_transpose(r);
+            float *y = to + i * to_step + c;
+            if (live == 16)
+                for (int64_t k = 0; k < n; k++) v_store(y + k * to_step, r[k]);
+            else
+                for (int64_t k = 0; k < n; k++) v_store_n(y + k * to_step, r[k], live);
+        }
+    }
+}
 
 typedef struct turn_job {
     const born_conv *v;
@@ -23,7 +46,7 @@ static void turn_runs(void *ctx, int64_t begin, int64_t end)
         const float *from = v->x + n * v->xn + d * v->xs[0] + h * v->xs[1];
         float *to = j->dst + i * j->run * v->channels;
         if (v->xs[2] == 1) {
-            turn_plane(from, v->xc, v->channels, j->run, to, v->channels);
+            BORN_K(turn_plane_f32)(from, v->xc, v->channels, j->run, to, v->channels);
             continue;
         }
         for (int64_t w = 0; w < j->run; w++)

@@ -51,7 +51,7 @@ static void add_part(tree *t, int width)
 }
 
 /* The part behind the last one has been written; an unfinished chunk joins last. */
-static void push_part(tree *t, int width, bool whole)
+static __attribute__((noinline)) void push_part(tree *t, int width, bool whole)
 {
     t->chunks[t->parts++] = whole;
     while (t->parts >= 2 && t->chunks[t->parts - 2] == t->chunks[t->parts - 1]) {
@@ -60,7 +60,7 @@ static void push_part(tree *t, int width, bool whole)
     }
 }
 
-static const float *total_of(tree *t, int width)
+static __attribute__((noinline)) const float *total_of(tree *t, int width)
 {
     while (t->parts > 1) add_part(t, width);
     return t->part[0];
@@ -124,7 +124,7 @@ BORN_INLINE void sum_rows(const int set, const born_plane_sums *s, int64_t begin
 /* ---- channels side by side ------------------------------------------------------------------------------------- */
 
 /* The lanes of one sum of one vector of channels, folded: those behind `used` are zeros. */
-BORN_INLINE v16 fold_lanes(float (*lane)[WIDE][16], int64_t used, int k)
+static __attribute__((noinline)) void fold_lanes(float (*lane)[WIDE][16], int64_t used, int k, float *to)
 {
     v16 fold[16];
 
@@ -137,14 +137,14 @@ BORN_INLINE v16 fold_lanes(float (*lane)[WIDE][16], int64_t used, int k)
     }
     for (int half = 8; half >= 1; half /= 2)
         for (int i = 0; i < half; i++) fold[i] = v_add(fold[i], fold[half + i]);
-    return fold[0];
+    v_store(to, fold[0]);
 }
 
 /* Places of the first cell's channels, steps from cell to cell. */
 typedef struct strip { const float *x, *g; int64_t x_step, g_step; } strip;
 
 /* At most 4,096 cells of `vectors` whole vectors of channels, or of one with `live` channels; to[k][vectors][16]. */
-BORN_INLINE void chunk_last(const int set, const int vectors, const strip *p, int64_t cells, const float *means,
+BORN_INLINE void chunk_last(const int set, int vectors, const strip *p, int64_t cells, const float *means,
                             int64_t live, float *to)
 {
     const int sums = terms_of(set);
@@ -157,7 +157,6 @@ BORN_INLINE void chunk_last(const int set, const int vectors, const strip *p, in
             int64_t end = first + 16 < cells ? first + 16 : cells;
             const float *x = p->x + first * p->x_step, *g = p->g + first * p->g_step;
             for (int64_t i = first; i < end; i++, x += p->x_step, g += p->g_step) {
-                BORN_UNROLL
                 for (int v = 0; v < vectors; v++) {
                     float(*at)[16] = &lane[i % LANES][v * sums];
                     v16 sum[BORN_SUMS], by = v_zero(), mean = means ? v_load(means + 16 * v) : v_zero();
@@ -173,11 +172,11 @@ BORN_INLINE void chunk_last(const int set, const int vectors, const strip *p, in
     for (int64_t i = used; i < rows; i++)
         for (int k = 0; k < sums * vectors; k++) v_store(lane[i][k], v_zero());
     for (int v = 0; v < vectors; v++)
-        for (int k = 0; k < sums; k++) v_store(to + (k * vectors + v) * 16, fold_lanes(lane, used, v * sums + k));
+        for (int k = 0; k < sums; k++) fold_lanes(lane, used, v * sums + k, to + (k * vectors + v) * 16);
 }
 
 /* `vectors` of channels from c on of batch entry n. */
-BORN_INLINE void sum_strip(const int set, const int vectors, const born_plane_sums *s, int64_t n, int64_t c,
+BORN_INLINE void sum_strip(const int set, int vectors, const born_plane_sums *s, int64_t n, int64_t c,
                            int64_t live)
 {
     const int sums = terms_of(set);
@@ -211,8 +210,7 @@ BORN_INLINE void sum_last(const int set, const born_plane_sums *s, int64_t begin
         int64_t c = i % blocks * 16, live = s->x.channels - c < 16 ? s->x.channels - c : 16;
         bool wide = end - i >= VECTORS && s->x.channels - c >= 16 * VECTORS;
         k = wide ? VECTORS : 1;
-        if (wide) sum_strip(set, VECTORS, s, i / blocks, c, 16);
-        else sum_strip(set, 1, s, i / blocks, c, live);
+        sum_strip(set, (int)k, s, i / blocks, c, live);
     }
 }
 

@@ -112,12 +112,12 @@ BORN_INLINE void spread_mean(const window *w, const place *at, int64_t c, v16 g,
 }
 
 /* One window for `channels` of them. */
-BORN_INLINE void run_window(const window *w, const place *at, const float *g, int64_t channels, const bool once)
+static void run_window(const window *w, const place *at, const float *g, int64_t channels, bool once)
 {
     for (int64_t c = 0; c < channels; c += 16) {
         int64_t n = channels - c < 16 ? channels - c : 16;
         if (!at->x) spread_mean(w, at, c, load_some(g + c, n), n, once);
-        else if (w->taps == 4 && n == 16) spread_largest(w, 4, at, c, v_load(g + c), 16, once);
+        else if (w->taps == 4 && n == 16 && once) spread_largest(w, 4, at, c, v_load(g + c), 16, true);
         else if (w->taps) spread_largest(w, w->taps, at, c, load_some(g + c, n), n, once);
     }
 }
@@ -145,8 +145,7 @@ static void run_image(const born_pool_back *p, const float *x, float *dx, const 
                     memcpy(listed, now, sizeof now);
                     list_taps(p, now, &w);
                 }
-                if (p->apart) run_window(&w, &here, at, channels, true);
-                else run_window(&w, &here, at, channels, false);
+                run_window(&w, &here, at, channels, p->apart);
             }
         }
     }
@@ -183,7 +182,8 @@ static void turn_images(void *ctx, int64_t begin, int64_t end)
     int64_t cells = p->win.out[0] * p->win.out[1] * p->win.out[2];
 
     for (int64_t n = begin; n < end; n++)
-        turn_plane(p->g + n * p->gn, p->gc, p->channels, cells, j->turned + n * cells * p->channels, p->channels);
+        BORN_K(turn_plane_f32)
+        (p->g + n * p->gn, p->gc, p->channels, cells, j->turned + n * cells * p->channels, p->channels);
 }
 
 born_status BORN_K(pool_back_f32)(born_call *c, const born_exec *x)
