@@ -165,9 +165,14 @@ static int parse(int argc, char **argv, train_options *o)
 static volatile int stop;
 
 #if !defined(__wasi__)
+/* The first time the step finishes; again, half a second later or more (wrappers send signals twice): at once. */
 static void on_interrupt(int number)
 {
-    if (stop) {                 /* the second time: at once */
+    static volatile double first;
+    double now = cli_seconds();
+
+    if (!stop) first = now;
+    if (stop && now - first > 0.5) {
         train_tui_close();
         (void)signal(number, SIG_DFL);
         (void)raise(number);
