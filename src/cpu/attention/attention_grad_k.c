@@ -136,7 +136,6 @@ BORN_INLINE float mask_scores(const born_attn_row *row, v16 scale, span in, floa
 {
     const v16 none = v_set(-INFINITY);
     v16 top = none;
-    float best[16];
 
     for (int64_t j = in.lo; j < in.hi; j += 16) {
         v16 s = v_mul(v_load(p + j), scale);
@@ -144,9 +143,7 @@ BORN_INLINE float mask_scores(const born_attn_row *row, v16 scale, span in, floa
         v_store(p + j, s);
         top = v_maxr(s, top);
     }
-    v_store(best, top);
-    for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
-    return best[0];
+    return v_most(top);
 }
 
 /* Scores to exp(score - top) in place; returns 1 / their sum by law (b), 0 where there is no key. */

@@ -171,7 +171,7 @@ BORN_INLINE v16 placed(const born_attn_row *r, v16 s, int64_t j, v16 scale, m16 
     return s;
 }
 
-/* Scores of row r in panels [from, to) masked, in place, t->on[r] saying which are not; the largest per lane. */
+/* Masks the scores of row r in panels [from, to); t->on[r] says which keys are not. Returns the largest per lane. */
 static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
 {
     const born_attn_row *row = &t->row[r];
@@ -195,17 +195,15 @@ static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
    not written: nobody reads them, and they would add nothing. */
 static bool weigh(item *t, int r, int64_t base, int from, int to)
 {
-    float *p = t->score[r], best[16];
+    float *p = t->score[r];
     v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
     uint64_t *on = t->on[r], some = 0;
 
     memset(on, 0, sizeof t->on[r]);
-    v_store(best, mask_scores(t, r, base, from, to));
+    t->top[r] = v_most(mask_scores(t, r, base, from, to));
     for (int w = 0; w < WORDS; w++) some |= on[w];
     if (!some) return false;
-    for (int i = 1; i < 16; i++) best[0] = best[i] > best[0] ? best[i] : best[0];
-    t->top[r] = best[0];
-    v16 top = v_set(best[0]);
+    v16 top = v_set(t->top[r]);
     for (int w = 0; w < WORDS; w++) {
         if (!on[w]) continue;
         BORN_UNROLL

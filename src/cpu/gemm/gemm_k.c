@@ -273,28 +273,33 @@ static void pack_own_b(const gemm_job *j, int64_t batch, int64_t group, int slot
     packs->b_first = first;
 }
 
+static int64_t items_per_block(const gemm_job *j) { return j->own_a || j->by_rows ? 1 : j->groups; }
+
 /* Items: batch, then block of rows, then group of panels: the block of A stays in the second cache while B streams
    through once per block. Where an item packs its own block of A, or goes by rows, it is a whole block. */
+static void run_item(const gemm_job *j, int64_t item, int slot)
+{
+    const born_gemm *g = j->g;
+    int64_t per = items_per_block(j), block = item / per % j->blocks, batch = item / per / j->blocks;
+    int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < g->rows ? m0 + j->block_rows : g->rows;
+    int64_t first = per > 1 ? item % per : 0, last = per > 1 ? first + 1 : j->groups;
+    int64_t step = j->by_rows ? BORN_TILE_M : m1 - m0;
+    gemm_packs packs = { g->pack_a ? j->a_pack + batch * (int64_t)g->a_floats : NULL, g->panels, 0, 0 };
+
+    if (!g->panels && !g->in_place_b) packs.b = j->b_pack + batch * (int64_t)g->b_floats;
+    batch += j->first_batch;
+    if (j->own_a) pack_own_a(j, batch, m0, m1, slot, &packs);
+    if (j->own_b) pack_own_b(j, batch, first, slot, &packs);
+    for (int64_t r = m0; r < m1; r += step)
+        for (int64_t k = first; k < last; k++) block_run(j, &packs, batch, k, r, r + step < m1 ? r + step : m1);
+}
+
 static void run_items(void *ctx, int64_t begin, int64_t end)
 {
     gemm_job *j = ctx;
-    const born_gemm *g = j->g;
-    int64_t per = j->own_a || j->by_rows ? 1 : j->groups;
     int slot = j->own_a || j->own_b ? born__slot_take(&j->slots) : -1;
 
-    for (int64_t i = begin; i < end; i++) {
-        int64_t block = i / per % j->blocks, batch = i / per / j->blocks;
-        int64_t m0 = block * j->block_rows, m1 = m0 + j->block_rows < g->rows ? m0 + j->block_rows : g->rows;
-        gemm_packs packs = { g->pack_a ? j->a_pack + batch * (int64_t)g->a_floats : NULL, g->panels, 0, 0 };
-        if (!g->panels && !g->in_place_b) packs.b = j->b_pack + batch * (int64_t)g->b_floats;
-        if (j->own_a) pack_own_a(j, j->first_batch + batch, m0, m1, slot, &packs);
-        if (j->own_b) pack_own_b(j, j->first_batch + batch, i % per, slot, &packs);
-        if (per > 1) block_run(j, &packs, j->first_batch + batch, i % per, m0, m1);
-        int64_t step = j->by_rows ? BORN_TILE_M : m1 - m0;
-        for (int64_t r = m0; per == 1 && r < m1; r += step)
-            for (int64_t k = 0; k < j->groups; k++)
-                block_run(j, &packs, j->first_batch + batch, k, r, r + step < m1 ? r + step : m1);
-    }
+    for (int64_t i = begin; i < end; i++) run_item(j, i, slot);
     if (slot >= 0) born__slot_give(&j->slots, slot);
 }
 
@@ -314,7 +319,7 @@ static void cut(gemm_job *j, int64_t batches, int threads)
     int64_t enough = threads > 1 ? 4 * (int64_t)threads : 1, tiles = (g->rows + BORN_TILE_M - 1) / BORN_TILE_M;
     j->own_a = g->pack_a && batches == 1 && g->rows * g->k >= LARGE && g->rows > g->n && tiles >= enough;
     j->by_rows = !j->own_a && g->k <= SHORT && j->groups > 1 && g->rows * g->n >= LARGE && tiles >= enough;
-    int64_t per = j->own_a || j->by_rows ? 1 : j->groups;
+    int64_t per = items_per_block(j);
     if (j->own_a && g->rows * g->a_row / BLOCK_MOST > enough) enough = g->rows * g->a_row / BLOCK_MOST;
     if (j->blocks * per * batches < enough) j->blocks = (enough - 1) / (per * batches) + 1;
     if (j->blocks > tiles) j->blocks = tiles;
@@ -336,7 +341,7 @@ static void gemm_run(const born_gemm *g, const born_exec *x)
     j.b_pack = j.a_pack + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
     for (int64_t first = 0; first < g->batches; first += g->chunk) {
         int64_t count = g->batches - first < g->chunk ? g->batches - first : g->chunk;
-        int64_t work = count * (j.own_a || j.by_rows ? 1 : j.groups) * j.blocks;
+        int64_t work = count * items_per_block(&j) * j.blocks;
         j.first_batch = first;
         if (g->pack_a && !j.own_a)
             born__exec_for(x, count * ((g->rows + BORN_PANEL - 1) / BORN_PANEL), strip, pack_a_items, &j);

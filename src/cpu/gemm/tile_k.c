@@ -15,13 +15,13 @@ BORN_INLINE v16 columns_at(const float *p, int64_t at, bool one, int n)
     return n == BORN_PANEL ? v_load(p + at) : v_load_n(p + at, n);
 }
 
-/* Results may lie in no cache yet: their lines come while the chains run. rows and panels are constants. */
-BORN_INLINE void fetch_results(const born_tile *t, int rows, int panels)
+/* Results may lie in no cache yet: their lines come while the chains run. */
+BORN_INLINE void fetch_results(const born_finish *f, int rows, int panels)
 {
     BORN_UNROLL
     for (int i = 0; i < rows; i++)
         BORN_UNROLL
-        for (int j = 0; j < panels; j++) __builtin_prefetch(t->finish->out[i] + j * BORN_PANEL, 1);
+        for (int j = 0; j < panels; j++) __builtin_prefetch(f->out[i] + j * BORN_PANEL, 1);
 }
 
 #if BORN_TILE_M == 8

@@ -16,14 +16,11 @@ typedef struct loss_job {
 static float largest(const float *x, int64_t n)
 {
     v16 top = v_set(-INFINITY);
-    float t[16];
     int64_t i = 0;
 
     for (; i + 16 <= n; i += 16) top = v_maxr(v_load(x + i), top);
     if (i < n) top = v_sel(m_first(n - i), v_maxr(v_load_n(x + i, n - i), top), top);
-    v_store(t, top);
-    for (int k = 1; k < 16; k++) t[0] = t[k] > t[0] ? t[k] : t[0];
-    return t[0];
+    return v_most(top);
 }
 
 static float weight_of(const born_loss_rows *r, int64_t target)

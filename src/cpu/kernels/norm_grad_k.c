@@ -118,30 +118,38 @@ BORN_INLINE void segment(const born_norm_grad *j, int64_t c, const int64_t *k, i
     }
 }
 
+/* One group of columns from c on; k: how many each vector has. */
+static void column_group(const born_norm_grad *j, int64_t c, const int64_t *k)
+{
+    v16 chain[2][WIDE], total[2][WIDE];
+
+    for (int a = 0; a < WIDE; a++) total[0][a] = total[1][a] = v_zero();
+    for (int64_t r = 0; r < j->count; r += BORN_CHAIN_CUT) {
+        int64_t to = r + BORN_CHAIN_CUT < j->count ? r + BORN_CHAIN_CUT : j->count;
+        if (j->rms) segment(j, c, k, r, to, true, chain);
+        else segment(j, c, k, r, to, false, chain);
+        for (int a = 0; a < WIDE; a++) {
+            total[0][a] = r ? v_add(total[0][a], chain[0][a]) : chain[0][a];
+            total[1][a] = r ? v_add(total[1][a], chain[1][a]) : chain[1][a];
+        }
+    }
+    for (int a = 0; a < WIDE; a++) {
+        if (k[a] && j->dscale) v_store_n(j->dscale + c + 16 * a, total[0][a], k[a]);
+        if (k[a] && j->dbias) v_store_n(j->dbias + c + 16 * a, total[1][a], k[a]);
+    }
+}
+
 static void columns(void *ctx, int64_t begin, int64_t end)
 {
     const born_norm_grad *j = ctx;
 
     for (int64_t b = begin; b < end; b++) {
         int64_t c = b * 16 * WIDE, k[WIDE];
-        v16 chain[2][WIDE], total[2][WIDE];
         for (int a = 0; a < WIDE; a++) {
-            total[0][a] = total[1][a] = v_zero();
             int64_t left = j->n - c - 16 * a;
             k[a] = left < 0 ? 0 : left < 16 ? left : 16;
         }
-        for (int64_t r = 0; r < j->count; r += BORN_CHAIN_CUT) {
-            int64_t to = r + BORN_CHAIN_CUT < j->count ? r + BORN_CHAIN_CUT : j->count;
-            if (j->rms) segment(j, c, k, r, to, true, chain);
-            else segment(j, c, k, r, to, false, chain);
-            for (int i = 0; i < 2 * WIDE; i++)
-                total[i / WIDE][i % WIDE] =
-                    r ? v_add(total[i / WIDE][i % WIDE], chain[i / WIDE][i % WIDE]) : chain[i / WIDE][i % WIDE];
-        }
-        for (int a = 0; a < WIDE; a++) {
-            if (k[a] && j->dscale) v_store_n(j->dscale + c + 16 * a, total[0][a], k[a]);
-            if (k[a] && j->dbias) v_store_n(j->dbias + c + 16 * a, total[1][a], k[a]);
-        }
+        column_group(j, c, k);
     }
 }
 

@@ -42,6 +42,7 @@ BORN_INLINE float join_one(row_join join, float a, float b)
 /* Folds the four accumulators of a chunk. */
 BORN_INLINE float row_fold(row_join join, v16 lane[4])
 {
+    if (join == v_add) return v_sum(v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])));
     float t[32] = { 0 };
     v_store(t, join(join(lane[0], lane[1]), join(lane[2], lane[3])));
     for (int half = 8; half >= 1; half /= 2) v_store(t, join(v_load(t), v_load(t + half)));

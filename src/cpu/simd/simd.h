@@ -48,6 +48,16 @@
 #include "cpu/simd/scalar.h"
 #endif
 
+/* The largest of 16 lanes, none of which is NaN. */
+BORN_INLINE float v_most(v16 a)
+{
+    float t[16];
+    v_store(t, a);
+    for (int h = 8; h > 0; h /= 2)
+        for (int i = 0; i < h; i++) t[i] = t[i + h] > t[i] ? t[i + h] : t[i];
+    return t[0];
+}
+
 /* Sums of 16 lanes by the fixed tree: halves 8, 4, 2, 1. */
 BORN_INLINE float v_sum(v16 a)
 {
