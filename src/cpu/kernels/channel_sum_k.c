@@ -143,6 +143,24 @@ static __attribute__((noinline)) void fold_lanes(float (*lane)[WIDE][16], int64_
 /* Places of the first cell's channels, steps from cell to cell. */
 typedef struct strip { const float *x, *g; int64_t x_step, g_step; } strip;
 
+/* The terms of one cell, added to the sums of its lane; `fresh`: these begin with it. */
+BORN_INLINE void add_cell(const int set, int vectors, const float *x, const float *g, const float *means, int64_t live,
+                          bool fresh, float (*lane)[16])
+{
+    const int sums = terms_of(set);
+
+    for (int v = 0; v < vectors; v++) {
+        float(*at)[16] = lane + v * sums;
+        v16 sum[BORN_SUMS], by = v_zero(), mean = means ? v_load(means + 16 * v) : v_zero();
+        BORN_UNROLL
+        for (int k = 0; k < sums; k++) sum[k] = fresh ? v_zero() : v_load(at[k]);
+        if (set & BORN_SUM_G) by = live == 16 ? v_load(g + 16 * v) : v_load_n(g, live);
+        add_terms(set, live == 16 ? v_load(x + 16 * v) : v_load_n(x, live), by, mean, sum);
+        BORN_UNROLL
+        for (int k = 0; k < sums; k++) v_store(at[k], sum[k]);
+    }
+}
+
 /* At most 4,096 cells of `vectors` whole vectors of channels, or of one with `live` channels; to[k][vectors][16]. */
 BORN_INLINE void chunk_last(const int set, int vectors, const strip *p, int64_t cells, const float *means,
                             int64_t live, float *to)
@@ -156,18 +174,8 @@ BORN_INLINE void chunk_last(const int set, int vectors, const strip *p, int64_t 
         for (int64_t first = quarter; first < cells; first += LANES) {
             int64_t end = first + 16 < cells ? first + 16 : cells;
             const float *x = p->x + first * p->x_step, *g = p->g + first * p->g_step;
-            for (int64_t i = first; i < end; i++, x += p->x_step, g += p->g_step) {
-                for (int v = 0; v < vectors; v++) {
-                    float(*at)[16] = &lane[i % LANES][v * sums];
-                    v16 sum[BORN_SUMS], by = v_zero(), mean = means ? v_load(means + 16 * v) : v_zero();
-                    BORN_UNROLL
-                    for (int k = 0; k < sums; k++) sum[k] = i < LANES ? v_zero() : v_load(at[k]);
-                    if (set & BORN_SUM_G) by = live == 16 ? v_load(g + 16 * v) : v_load_n(g, live);
-                    add_terms(set, live == 16 ? v_load(x + 16 * v) : v_load_n(x, live), by, mean, sum);
-                    BORN_UNROLL
-                    for (int k = 0; k < sums; k++) v_store(at[k], sum[k]);
-                }
-            }
+            for (int64_t i = first; i < end; i++, x += p->x_step, g += p->g_step)
+                add_cell(set, vectors, x, g, means, live, i < LANES, lane[i % LANES]);
         }
     for (int64_t i = used; i < rows; i++)
         for (int k = 0; k < sums * vectors; k++) v_store(lane[i][k], v_zero());
