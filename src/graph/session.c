@@ -64,7 +64,7 @@ born_status born_session_open_sized(born_model *m, const born_session_desc *desc
     s->own_backend = !d.backend;
     s->backend = d.backend ? d.backend : born_cpu(&(born_cpu_desc){ .threads = d.threads });
     born_error failed = *born_backend_error(s->backend);
-    if (failed.status == BORN_OK && !s->own_backend) born__chain_hold(s->backend);
+    if (!s->own_backend) born__chain_hold(s->backend); /* closing lets go of it, also where this fails */
     born_status st = failed.status;
     if (st == BORN_OK) st = born__frame_open(s, m->graph, &s->frame, &failed);
     if (st == BORN_OK) {

@@ -338,7 +338,8 @@ static void gemm_run(const born_gemm *g, const born_exec *x)
 
     cut(&j, g->chunk, g->rows * g->n * g->k > 4 * SMALL ? born__pool_threads(x->pool) : 1);
     j.a_pack = x->scratch;
-    j.b_pack = j.a_pack + (g->pack_a ? g->chunk * (int64_t)g->a_floats : 0);
+    j.b_pack = j.a_pack; /* NULL where nothing is packed */
+    if (g->pack_a) j.b_pack += g->chunk * (int64_t)g->a_floats;
     for (int64_t first = 0; first < g->batches; first += g->chunk) {
         int64_t count = g->batches - first < g->chunk ? g->batches - first : g->chunk;
         int64_t work = count * items_per_block(&j) * j.blocks;
