@@ -5,10 +5,12 @@
 #endif
 #include <born/zoo.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if !defined(__wasi__)
+#include <signal.h>
+#endif
 #if defined(BORN_HAVE_HUB)
 #include <born/hub.h>
 #endif
