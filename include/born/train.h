@@ -155,7 +155,8 @@ typedef struct born_trainer_desc {
     const born_train_callback *callbacks;
     int callback_count;
     const volatile int *stop;   /* set to non-zero (from a signal handler, say): the step ends, all is saved */
-    /* Texts that go with every checkpoint (what built the network): key and value in turn. */
+    /* Texts that go with every checkpoint (what built the network): key and value in turn; born_checkpoint_text finds
+       them as "meta.<key>". */
     const char *const *meta;
     int meta_count;             /* pairs */
 } born_trainer_desc;

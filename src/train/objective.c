@@ -8,9 +8,8 @@ static const born_site *const at = NULL;
 /* A float of any dtype, in the dtype of the net's parameters; others as they are. */
 static born_tensor to_net(const born_module *net, born_tensor x)
 {
-    born_dtype t = born_dtype_of(x), want = born_module_dtype(net);
-    bool is_float = t == BORN_F32 || t == BORN_F64 || t == BORN_F16 || t == BORN_BF16;
-    return is_float && t != want ? CAST(x, want) : x;
+    born_dtype want = born_module_dtype(net);
+    return born__is_float(x) && born_dtype_of(x) != want ? CAST(x, want) : x;
 }
 
 /* The net's output for field 0; poison where the batch has no field 1 to compare it with. */

@@ -208,19 +208,30 @@ typedef struct eager {
     int n;
     born_tensor loss, scores;
     born_array *want;           /* where scores go; NULL: nowhere, or they are there */
+    int evaluations;            /* of L-BFGS */
+    double bad;                 /* a loss that is not finite, for which the step is not taken; 0: none */
+    born_status failed;         /* what an evaluation failed with: err says it */
     born_error *err;
 } eager;
 
-static born_status eager_closure(void *user, double *value)
+static born_status evaluate(eager *e, double *value)
 {
-    eager *e = user;
-
     born_optim_zero_grad(e->s->desc.optim);
     BORN_TRY(born__step_loss(e->s, e->batch, e->n, &e->loss, &e->scores, e->err));
     BORN_TRY(give(e->s, e->loss, e->scores, value, e->want, e->err));
     e->want = NULL;     /* those of the first evaluation, before the step */
+    if (!e->evaluations++ && !isfinite(*value)) {   /* later ones are tries of the line search */
+        e->bad = *value;
+        return BORN_RANGE;
+    }
     if ((born_backward)(e->loss)) return born__step_error(e->s, e->err);
     return BORN_OK;
+}
+
+static born_status eager_closure(void *user, double *value)
+{
+    eager *e = user;
+    return e->failed = evaluate(e, value);
 }
 
 /* The step without the average. On failure everything is as it was. */
@@ -230,12 +241,15 @@ static born_status eager_step(eager *e, double *loss)
     born_optim *o = s->desc.optim;
 
     if (o->kind == BORN_LBFGS) {
-        if (born_optim_step_closure(o, eager_closure, e, loss)) return born__step_error(s, e->err);
-        return BORN_OK;
+        born_status st = born_optim_step_closure(o, eager_closure, e, loss);
+        return e->failed ? e->failed : st ? born__step_error(s, e->err) : BORN_OK;
     }
     BORN_TRY(born__step_loss(s, e->batch, e->n, &e->loss, &e->scores, e->err));
     BORN_TRY(give(s, e->loss, e->scores, loss, e->want, e->err));
-    if (!isfinite(*loss) && !o->scales) return BORN_RANGE;
+    if (!isfinite(*loss) && !o->scales) {
+        e->bad = *loss;
+        return BORN_RANGE;
+    }
     if ((born_backward)((born_optim_scale)(o, e->loss)) || born_optim_step(o)) return born__step_error(s, e->err);
     return BORN_OK;
 }
@@ -256,7 +270,7 @@ static born_status run_eager(born_step *s, const born_array *batch, int n, doubl
     if (!st) st = eager_step(&e, loss);
     born__step_keep_end(s, st != BORN_OK);
     born_scope_end(scope);
-    if (st == BORN_RANGE && !isfinite(*loss)) return born__step_blame(s, batch, n, *loss, err);
+    if (st && !isfinite(e.bad)) return born__step_blame(s, batch, n, e.bad, err);
     if (st) return st;
     s->stats.eager_runs++;
     s->owes_average = s->desc.ema && born_optim_steps(s->desc.optim) > steps;  /* not while gradients gather */
@@ -312,7 +326,7 @@ born_status born_step_evaluate(born_step *s, const born_array *batch, int n, dou
     born_module_train(s->desc.net, training);
     (void)born_grad_mode(s->b, was);
     if (st) quiet(s);
-    if (loss) *loss = value;
+    if (loss && !st) *loss = value;
     return st;
 }
 

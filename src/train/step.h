@@ -78,6 +78,8 @@ born_status born__step_loss(const born_step *s, const born_tensor *batch, int n,
 born_status born__step_batch(const born_step *s, const born_array *batch, int n, born_tensor *out, born_error *err);
 /* The chain's error, taken, into err; returns its status (STATE where there is none). */
 born_status born__step_error(const born_step *s, born_error *err);
+/* Are all weights and buffers numbers? Where not, they must not be saved over a good checkpoint. */
+bool born__step_sound(const born_step *s);
 /* The loss of a batch, which was computed with the present weights, is not finite: says in err what was bad first. */
 born_status born__step_blame(born_step *s, const born_array *batch, int n, double loss, born_error *err);
 #endif

@@ -13,11 +13,8 @@ static const born_site *const at = NULL;
 static bool is_bad(born_tensor x, const char **what)
 {
     double largest = 0;
-    born_dtype t = x.w ? born_dtype_of(x) : BORN_DTYPE_NONE;
 
-    if ((t != BORN_F32 && t != BORN_F64 && t != BORN_F16 && t != BORN_BF16) || !born_is_alive(x) ||
-        born__count_of(x) == 0)
-        return false;
+    if (!x.w || !born_is_alive(x) || !born__is_float(x) || born__count_of(x) == 0) return false;
     born_tensor a = ABS(CAST(DETACH(x), BORN_F64));
     born_tensor m = (born_reduce_max)(a, (born_ints){ 0 }, &(born_reduce_attrs){ .drop_dims = true }, at);
     if ((born_item)(m, BORN_F64, &largest) || isfinite(largest)) return false;
@@ -66,6 +63,20 @@ static void compute_again(born_step *s, const born_tensor *batch, int n, search 
     root->watch = NULL;
     root->again = false;
     root->step_serial++;
+}
+
+bool born__step_sound(const born_step *s)
+{
+    search f = { .what = "nan" };
+    bool was = born_grad_mode(s->b, false);
+    born_scope scope = born_scope_begin(s->b);
+    born_status st = born_module_each(s->desc.net, look_at_weight, &f);
+
+    born_scope_end(scope);
+    (void)born_grad_mode(s->b, was);
+    born_error unknown = { 0 }; /* short of memory, say: then they may not be */
+    born_backend_take_error(s->b, &unknown);
+    return !st && !f.name[0] && !unknown.status;
 }
 
 born_status born__step_blame(born_step *s, const born_array *batch, int n, double loss, born_error *err)

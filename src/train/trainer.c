@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "graph/model.h"
+#include "train/step.h"
 #include "train/trainer.h"
 
 bool born__train_stopping(const born_trainer *t) { return t->desc.stop && *t->desc.stop; }
@@ -271,6 +272,15 @@ static born_status train(born_trainer *t, born_error *err)
     return BORN_OK;
 }
 
+/* Steps that no checkpoint holds yet, and that are worth one: not where writing one is what failed, nor where weights
+   are no numbers any more. */
+static bool is_worth_saving(const born_trainer *t, born_status st)
+{
+    if (!st || t->saved_step == t->steps_done) return false;
+    if (st == BORN_CANCELLED) return true;
+    return t->desc.folder && t->steps_done > 0 && !t->owes_best && !t->owes_step && born__step_sound(t->step);
+}
+
 /* What has been learnt since the last checkpoint is kept, whatever ended it. */
 static born_status finish(born_trainer *t, born_status st, born_error *err)
 {
@@ -280,7 +290,7 @@ static born_status finish(born_trainer *t, born_status st, born_error *err)
 
     t->event.why = st == BORN_CANCELLED ? BORN_TRAIN_STOPPED : st ? BORN_TRAIN_FAILED
                    : is_hopeless(t) ? BORN_TRAIN_EARLY : BORN_TRAIN_DONE;
-    if (!end && st == BORN_CANCELLED && t->saved_step != t->steps_done) end = born__train_save(t, false, &late);
+    if (!end && is_worth_saving(t, st)) end = born__train_save(t, false, &late);
     if (!end && t->log.count) end = born__train_curves(t, &late);
     (void)born__train_tell(t, BORN_TRAIN_END, st || end ? NULL : &late);
     if (st == BORN_CANCELLED) st = BORN_OK;
@@ -314,6 +324,8 @@ static born_status check_desc(born_trainer_desc *d, born_error *err)
                      d->validate_every < 0 || d->validate_batches < 0 || d->callback_count < 0 || d->meta_count < 0 ||
                      !(d->min_delta >= 0),
                  err, BORN_INVALID, "train: an option is negative");
+    BORN_FAIL_IF((d->callback_count && !d->callbacks) || (d->meta_count && !d->meta), err, BORN_INVALID,
+                 "train: callbacks or texts are counted and not given");
     BORN_FAIL_IF(d->resume && !d->folder, err, BORN_INVALID, "train: there is no folder to resume from");
     int fields = born_loader_field_count(d->train);
     BORN_FAIL_IF(d->valid && born_loader_field_count(d->valid) != fields, err, BORN_INVALID,

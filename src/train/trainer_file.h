@@ -45,7 +45,7 @@ typedef struct count_row {
     int64_t value;
 } count_row;
 enum { C_EPOCHS, C_STEPS, C_EPOCH_OVER, C_BEST_EPOCH, C_WITHOUT, C_ITEMS, C_METRIC_ITEMS, C_SEED, C_L_SEED, C_L_EPOCH,
-       C_L_BATCH, C_L_SIZE, C_L_ITEMS, C_EMA, C_COUNTS };
+       C_L_BATCH, C_L_SIZE, C_L_ITEMS, C_EMA, C_CHECK, C_COUNTS };
 enum { N_BEST, N_LOSS, N_METRIC, N_SECONDS, N_VALID_LOSS, N_VALID_METRIC, N_NUMBERS };
 
 void born__train_counts_of(const born_trainer *t, count_row *row);     /* row[C_COUNTS] */

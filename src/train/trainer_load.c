@@ -101,9 +101,10 @@ static born_status load_counts(born_trainer *t, born_checkpoint *c, born_error *
     born__train_counts_of(t, row);
     for (int i = 0; i < C_COUNTS; i++) BORN_TRY(born_checkpoint_int(c, row[i].key, &row[i].value, err));
     BORN_TRY(numbers_in(c, "train.numbers", number, N_NUMBERS, &n, err));
-    BORN_FAIL_IF(n != N_NUMBERS || row[C_EPOCHS].value < 0 || row[C_STEPS].value < 0 || row[C_WITHOUT].value < 0 ||
-                     row[C_WITHOUT].value > INT32_MAX || row[C_EMA].value < 0,
-                 err, BORN_FORMAT, "the checkpoint's counts are not those of a training");
+    bool good = n == N_NUMBERS && row[C_WITHOUT].value < 1 << 30;
+    for (int i = 0; i < C_COUNTS; i++) /* counting on from them must not overflow; seeds are any number */
+        good = good && (i == C_SEED || i == C_L_SEED || (row[i].value >= 0 && row[i].value < (int64_t)1 << 52));
+    BORN_FAIL_IF(!good, err, BORN_FORMAT, "the checkpoint's counts are not those of a training");
     const born_loader_position p = { .seed = (uint64_t)row[C_L_SEED].value, .epoch = row[C_L_EPOCH].value,
                                      .batch = row[C_L_BATCH].value, .batch_size = row[C_L_SIZE].value,
                                      .item_count = row[C_L_ITEMS].value };
@@ -118,6 +119,7 @@ static born_status load_counts(born_trainer *t, born_checkpoint *c, born_error *
     t->desc.net->root->desc.seed = (uint64_t)row[C_SEED].value;
     t->epochs_done = row[C_EPOCHS].value, t->steps_done = row[C_STEPS].value;
     t->epoch_over = row[C_EPOCH_OVER].value != 0;
+    t->owes_check = row[C_CHECK].value != 0;
     t->best_epoch = row[C_BEST_EPOCH].value, t->without_better = (int)row[C_WITHOUT].value;
     t->sums = (train_sums){ number[N_LOSS], number[N_METRIC], row[C_ITEMS].value, row[C_METRIC_ITEMS].value };
     t->best = number[N_BEST], t->before = number[N_SECONDS];

@@ -37,7 +37,9 @@ static bool put(train_filling *f, const char *group, const char *path, const bor
 {
     char name[NAME_MOST];
 
-    snprintf(name, sizeof name, "%s%s", group, path);
+    int n = snprintf(name, sizeof name, "%s%s", group, path);
+    if (!f->status && (n < 0 || n >= NAME_MOST))
+        f->status = born__fail(f->err, BORN_RANGE, "train: the name of %.100s is too long for a checkpoint", path);
     if (!f->status) f->status = born_checkpoint_put(f->c, name, a, f->err);
     return !f->status;
 }
@@ -100,6 +102,7 @@ void born__train_counts_of(const born_trainer *t, count_row *row)
         { "loader.epoch", p.epoch },                { "loader.batch", p.batch },
         { "loader.batch_size", p.batch_size },      { "loader.items", p.item_count },
         { "ema.updates", t->desc.ema ? born_ema_updates(t->desc.ema) : 0 },
+        { "train.owes_check", t->owes_check },
     };
     memcpy(row, now, sizeof now);
 }

@@ -278,6 +278,33 @@ TEST(a_bad_loss_names_the_first_bad_tensor)
     }
 }
 
+/* Every way of stepping says what is wrong in the words of the operator that found it, and goes on afterwards. */
+TEST(a_label_out_of_range_is_named)
+{
+    static const plan_case kinds[] = { { .kind = BORN_ADAM, .threads = 1 }, { .kind = BORN_LBFGS, .threads = 1 } };
+    born_error err = { 0 };
+    born_array f[2];
+    double loss;
+
+    for (int k = 0; k < 3; k++) {
+        task t;
+        fill();
+        REQUIRE_OK(open_task(&t, &kinds[k == 2], k > 0, &err), &err);
+        batch_of(0, BATCH, false, f);
+        classes[0][2] = CLASSES;
+        CHECK_INT(born_step_run(t.step, f, 2, &loss, NULL, &err), BORN_RANGE);
+        CHECK_MSG(strstr(err.text, "nan") == NULL && strstr(err.text, "5") != NULL, "%s", err.text);
+        classes[0][2] = 1;
+        CHECK_OK(born_step_run(t.step, f, 2, &loss, NULL, &err), &err);
+        pixels[0][1][7] = NAN;
+        CHECK_INT(born_step_run(t.step, f, 2, &loss, NULL, &err), BORN_RANGE);
+        CHECK_MSG(strstr(err.text, "field 0 of the batch holds the first nan") != NULL, "%s", err.text);
+        pixels[0][1][7] = 0;
+        CHECK_OK(born_step_run(t.step, f, 2, &loss, NULL, &err), &err);
+        close_task(&t);
+    }
+}
+
 TEST(hostile_steps)
 {
     born_error err = { 0 };

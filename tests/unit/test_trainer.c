@@ -45,7 +45,8 @@ typedef struct session {
     volatile int stop;
     int64_t stop_at_step;       /* 0: never */
     int stop_in_validation;     /* at its n-th batch */
-    int epochs_told, saves_told, ends_told;
+    int64_t spoil_at_step;      /* puts an infinity into a weight; 0: never */
+    int epochs_told, saves_told, ends_told, checks_told;
     born_train_event last;
 } session;
 
@@ -57,6 +58,13 @@ static born_status listen(void *user, const born_train_event *e, born_error *err
     s->epochs_told += e->kind == BORN_TRAIN_EPOCH;
     s->saves_told += e->kind == BORN_TRAIN_SAVED;
     s->ends_told += e->kind == BORN_TRAIN_END;
+    s->checks_told += e->kind == BORN_TRAIN_CHECKED;
+    if (e->kind == BORN_TRAIN_STEP && e->step == s->spoil_at_step) {
+        static float w[16 * 16];
+        for (int i = 0; i < 16 * 16; i++) w[i] = INFINITY;
+        CHECK_OK(born_module_copy_in(s->net, "4.weight", (born_array){ BORN_F32, BORN_SHAPE(16, 16), w, 0 }, NULL),
+                 NULL);
+    }
     if (e->kind == BORN_TRAIN_STEP && e->step == s->stop_at_step && !s->stop_in_validation) s->stop = 1;
     if (e->kind == BORN_TRAIN_VALIDATE && e->step >= s->stop_at_step && e->done == s->stop_in_validation) s->stop = 1;
     s->last = *e;
@@ -379,6 +387,91 @@ TEST(a_bad_loss_ends_it_and_loses_nothing)
     CHECK_INT(r.why, BORN_TRAIN_FAILED);
     CHECK_INT(count_steps(newest, sizeof newest), r.step > 0);
     close_session(&s);
+
+    /* Without checkpoints of single steps: what was learnt before the bad batch is saved now; weights that are no
+       numbers are not. */
+    char want[64];
+    clear_folder();
+    REQUIRE_OK(open_session(&s, &variants[0], 16, (born_trainer_desc){ .folder = folder }, &err), &err);
+    CHECK_INT(born_trainer_run(s.trainer, &r, &err), BORN_RANGE);
+    REQUIRE(r.step > 0);
+    snprintf(want, sizeof want, "step-%08lld.born", (long long)r.step);
+    CHECK_INT(count_steps(newest, sizeof newest), 1);
+    CHECK_TEXT(newest, want);
+    close_session(&s);
+    clear_folder();
+    train_x[9][3] = 0;
+    REQUIRE_OK(open_session(&s, &variants[2], 16, (born_trainer_desc){ .folder = folder }, &err), &err);
+    s.spoil_at_step = 3;
+    CHECK_INT(born_trainer_run(s.trainer, &r, &err), BORN_RANGE);
+    CHECK_INT(r.step, 3);
+    CHECK_MSG(strstr(err.text, "parameter 4.weight") != NULL, "%s", err.text);
+    CHECK_INT(count_steps(newest, sizeof newest), 0);
+    close_session(&s);
+    clear_folder();
+}
+
+/* A check within an epoch that a stop cut short is made up for by whoever goes on. */
+TEST(stopped_in_a_check)
+{
+    born_error err = { 0 };
+    const born_trainer_desc d = { .validate_every = 3, .epochs = 2 };
+    born_trainer_desc kept = d, again = d;
+    born_train_result want, got;
+    session s = { 0 };
+
+    fill_set(train_x, train_y, ITEMS, 1), fill_set(valid_x, valid_y, VALID, 2);
+    clear_folder();
+    REQUIRE_OK(open_session(&s, &variants[0], 16, d, &err), &err);
+    CHECK_OK(born_trainer_run(s.trainer, &want, &err), &err);
+    CHECK_INT(s.checks_told, 4);
+    close_session(&s);
+    kept.folder = again.folder = folder;
+    again.resume = true;
+    s = (session){ .stop_at_step = 6, .stop_in_validation = 2 };
+    REQUIRE_OK(open_session(&s, &variants[0], 16, kept, &err), &err);
+    run_all(&s, BORN_TRAIN_STOPPED);
+    CHECK_INT(s.checks_told, 1);
+    close_session(&s);
+    s = (session){ 0 };
+    REQUIRE_OK(open_session(&s, &variants[0], 16, again, &err), &err);
+    CHECK_OK(born_trainer_run(s.trainer, &got, &err), &err);
+    CHECK_INT(s.checks_told, 3);
+    CHECK(got.best == want.best && got.best_epoch == want.best_epoch && got.valid_loss == want.valid_loss);
+    close_session(&s);
+    clear_folder();
+}
+
+/* Counts that a file claims and that counting on from would overflow. */
+TEST(hostile_counts)
+{
+    static const char *const key[] = { "train.steps_done", "train.epochs_done", "train.epochs_without_better",
+                                       "train.epoch_items", "ema.updates", "loader.batch", "loader.epoch" };
+    born_error err = { 0 };
+    char newest[64];
+    session s = { 0 };
+
+    fill_set(train_x, train_y, ITEMS, 1), fill_set(valid_x, valid_y, VALID, 2);
+    for (size_t k = 0; k < sizeof key / sizeof *key; k++)
+        for (int low = 0; low < 2; low++) {
+            born_checkpoint *c = NULL;
+            clear_folder();
+            s = (session){ .stop_at_step = 2 };
+            REQUIRE_OK(open_session(&s, &variants[0], 16, (born_trainer_desc){ .folder = folder }, &err), &err);
+            run_all(&s, BORN_TRAIN_STOPPED);
+            close_session(&s);
+            CHECK_INT(count_steps(newest, sizeof newest), 1);
+            REQUIRE_OK(born_checkpoint_open(path_of(newest), BORN_COPY, &c, &err), &err);
+            CHECK_OK(born_checkpoint_put_int(c, key[k], low ? INT64_MIN : INT64_MAX, &err), &err);
+            CHECK_OK(born_checkpoint_write(c, path_of(newest), &err), &err);
+            born_checkpoint_close(&c);
+            s = (session){ 0 };
+            born_status st = open_session(&s, &variants[0], 16,
+                                          (born_trainer_desc){ .folder = folder, .resume = true }, &err);
+            CHECK_MSG(st == BORN_FORMAT || st == BORN_RANGE, "%s: %s", key[k], born_status_name(st));
+            CHECK(s.trainer == NULL && !strchr(err.text, '\n'));
+            close_session(&s);
+        }
     clear_folder();
 }
 
