@@ -48,6 +48,9 @@ enum { C_EPOCHS, C_STEPS, C_EPOCH_OVER, C_BEST_EPOCH, C_WITHOUT, C_ITEMS, C_METR
        C_L_BATCH, C_L_SIZE, C_L_ITEMS, C_EMA, C_CHECK, C_COUNTS };
 enum { N_BEST, N_LOSS, N_METRIC, N_SECONDS, N_VALID_LOSS, N_VALID_METRIC, N_NUMBERS };
 
+/* What born_trainer_load does, from a checkpoint that is open. */
+born_status born__train_weights(born_checkpoint *c, born_module *net, born_error *err);
+
 void born__train_counts_of(const born_trainer *t, count_row *row);     /* row[C_COUNTS] */
 
 /* A path in the trainer's folder, of at most PATH_MOST. */

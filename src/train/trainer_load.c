@@ -232,15 +232,20 @@ born_status born_trainer_best(born_trainer *t, born_error *err)
     return load_or_leave(t, path, false, err);
 }
 
+born_status born__train_weights(born_checkpoint *c, born_module *net, born_error *err)
+{
+    int64_t updates = 0;
+    bool averages = born_checkpoint_int(c, "ema.updates", &updates, NULL) == BORN_OK && updates > 0;
+    return load_module(c, averages, net, err);
+}
+
 born_status born_trainer_load(const char *path, born_module *net, born_error *err)
 {
     born_checkpoint *c = NULL;
-    int64_t updates = 0;
 
     BORN_FAIL_IF(!path || !net || !net->root, err, BORN_INVALID, "train: no path, or no module that is alive");
     BORN_TRY(born_checkpoint_open(path, BORN_COPY, &c, err));
-    bool averages = born_checkpoint_int(c, "ema.updates", &updates, NULL) == BORN_OK && updates > 0;
-    born_status st = load_module(c, averages, net, err);
+    born_status st = born__train_weights(c, net, err);
     born_checkpoint_close(&c);
     return st;
 }

@@ -162,6 +162,8 @@ static born_status read_numbers(const born_checkpoint *c, const char *name, int6
         BORN_FAIL_IF(!born__parse_number(word, (size_t)(p - word), &out[i]) || !isfinite(out[i]), err, BORN_FORMAT,
                      "recipe.data.%s: number %lld is none", name, (long long)i);
     }
+    while (p < end && *p == ' ') p++;
+    BORN_FAIL_IF(p < end, err, BORN_FORMAT, "recipe.data.%s: more than %lld numbers", name, (long long)want);
     return BORN_OK;
 }
 

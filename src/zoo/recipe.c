@@ -2,10 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/filemap.h"
+#include "base/checked.h"
 #include "base/memlimit.h"
 #include "base/text.h"
 #include "nn/module.h"
+#include "train/trainer_file.h"
 #include "zoo/zoo.h"
 
 /* What a network of a checkpoint may take: its weights are in the file, its activations are of one item. */
@@ -103,25 +104,29 @@ void born__zoo_learned(born_module *m, const char *name, int64_t rows, int64_t w
 
 /* ---- checkpoints ----------------------------------------------------------------------------------------------- */
 
-static born_status file_bytes(const char *path, size_t *bytes, born_error *err)
+/* Bytes of all its tensors, which lie in memory already. */
+static born_status weigh(const born_checkpoint *c, size_t *bytes, born_error *err)
 {
-    born_filemap *map = NULL;
-    BORN_TRY(born__filemap_open(path, BORN_FILE_FOLLOW, 0, &map, err));
-    *bytes = map->bytes;
-    born__filemap_close(&map);
+    *bytes = 0;
+    for (int64_t i = 0; i < born_checkpoint_count(c); i++) {
+        const char *name;
+        born_array a;
+        BORN_TRY(born_checkpoint_at(c, i, &name, &a, err));
+        BORN_FAIL_IF(!born__add_size(*bytes, a.bytes, bytes), err, BORN_FORMAT, "its tensors are too large");
+    }
     return BORN_OK;
 }
 
-static born_status rebuild(const char *path, int threads, born_recipe *r, born_error *err)
+static born_status rebuild(born_checkpoint *c, int threads, born_recipe *r, born_error *err)
 {
     size_t bytes;
-    BORN_TRY(file_bytes(path, &bytes, err));
+    BORN_TRY(weigh(c, &bytes, err));
     born_cpu_desc d = { .threads = threads, .max_bytes = ROOM_BYTES };
     if (bytes < (SIZE_MAX - ROOM_BYTES) / ROOM_TIMES) d.max_bytes += ROOM_TIMES * bytes;
     if (d.max_bytes > born__memory_limit()) d.max_bytes = (size_t)born__memory_limit();
     r->b = born_trace(born_cpu(&d));
     BORN_TRY(born__zoo_build(r, err));
-    BORN_TRY(born_trainer_load(path, r->net, err));
+    BORN_TRY(born__train_weights(c, r->net, err));
     born_module_train(r->net, false);
     r->fixed = true;
     return BORN_OK;
@@ -134,12 +139,12 @@ born_status born_recipe_load(const char *path, int threads, born_recipe **out, b
     const char *name;
 
     *out = NULL;
-    BORN_TRY(born_checkpoint_open(path, BORN_MAP, &c, err));
+    BORN_TRY(born_checkpoint_open(path, BORN_COPY, &c, err));
     born_status st = born__zoo_meta_recipe(c, &name, err);
     if (!st) st = born_recipe_open(name, &r, err);
     if (!st) st = born__zoo_meta_read(c, r, err);
+    if (!st) st = rebuild(c, threads, r, err);
     born_checkpoint_close(&c);
-    if (!st) st = rebuild(path, threads, r, err);
     if (st) {
         if (err && !strstr(err->text, path)) born__error_prefix(err, "%s", path);
         born_recipe_close(&r);

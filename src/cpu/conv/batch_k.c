@@ -6,6 +6,7 @@
 #include "cpu/simd/simd.h"
 
 #include "cpu/conv/conv.h"
+#include "cpu/conv/pack_rows.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/turn_plane.h"
 
@@ -25,8 +26,6 @@ typedef struct batch_job {
     int64_t xs[3], xn;              /* steps of the turned image */
     int64_t lines;                  /* rows of results of an image */
 } batch_job;
-
-BORN_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Items: blocks of images times cells of the first two axes. */
 static void turn_images(void *ctx, int64_t begin, int64_t end)
@@ -54,19 +53,7 @@ static void turn_images(void *ctx, int64_t begin, int64_t end)
 static void pack_tiles(void *ctx, int64_t begin, int64_t end)
 {
     const batch_job *j = ctx;
-    const born_conv *v = j->v;
-    const int64_t *kernel = v->win.kernel;
-
-    for (int64_t i = begin; i < end; i++) {
-        int64_t g = i / j->tiles, first = i % j->tiles * j->rows, live = least(v->mg - first, j->rows);
-        float *to = j->w + i * v->terms * j->rows;
-        for (int64_t t = 0; t < v->terms; t++, to += j->rows) {
-            int64_t c = t % v->cg, tap = t / v->cg, k2 = tap % kernel[2], k1 = tap / kernel[2] % kernel[1];
-            const float *from = v->w + g * v->wg + first * v->wm + c * v->wc + tap / kernel[2] / kernel[1] * v->ws[0] +
-                                k1 * v->ws[1] + k2 * v->ws[2];
-            for (int64_t m = 0; m < j->rows; m++) to[m] = m < live ? from[m * v->wm] : 0;
-        }
-    }
+    pack_rows(j->v, j->tiles, j->rows, begin, end, j->w);
 }
 
 /* Neighbouring terms: their cells, counted from the one that tap 0 meets, and their weights. */

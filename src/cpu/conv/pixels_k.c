@@ -6,6 +6,7 @@
 #include "cpu/simd/simd.h"
 
 #include "cpu/conv/conv.h"
+#include "cpu/conv/pack_rows.h"
 #include "cpu/gemm/tile.h"
 #include "cpu/kernels/activation.h"
 #include "cpu/kernels/turn_plane.h"
@@ -35,8 +36,6 @@ BORN_INLINE int64_t cell_of(const pixels_job *j, int a, int64_t o, int64_t k)
     const born_window *w = &j->v->win;
     return j->sign > 0 ? o * w->stride[a] - w->pad[a] + k * w->dilation[a] : o + w->pad[a] - k * w->dilation[a];
 }
-
-BORN_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- preparation ---- */
 
@@ -83,22 +82,10 @@ static void turn_rows(void *ctx, int64_t begin, int64_t end)
 }
 
 /* Items: tiles of result channels. */
-static void pack_rows(void *ctx, int64_t begin, int64_t end)
+static void pack_tiles(void *ctx, int64_t begin, int64_t end)
 {
     const pixels_job *j = ctx;
-    const born_conv *v = j->v;
-    const int64_t *kernel = v->win.kernel;
-
-    for (int64_t i = begin; i < end; i++) {
-        int64_t g = i / j->blocks, first = i % j->blocks * j->rows, live = least(v->mg - first, j->rows);
-        float *to = j->w + i * v->terms * j->rows;
-        for (int64_t t = 0; t < v->terms; t++, to += j->rows) {
-            int64_t c = t % v->cg, tap = t / v->cg, k2 = tap % kernel[2], k1 = tap / kernel[2] % kernel[1];
-            const float *from = v->w + g * v->wg + first * v->wm + c * v->wc + tap / kernel[2] / kernel[1] * v->ws[0] +
-                                k1 * v->ws[1] + k2 * v->ws[2];
-            for (int64_t m = 0; m < j->rows; m++) to[m] = m < live ? from[m * v->wm] : 0;
-        }
-    }
+    pack_rows(j->v, j->blocks, j->rows, begin, end, j->w);
 }
 
 /* ---- a tile ---- */
@@ -293,7 +280,7 @@ born_status BORN_K(conv_pixels_f32)(born_call *c, const born_exec *x)
     int64_t rows = v.batch * w->in[0] * w->in[1];
     if (v.xs[2] == 1 || w->in[2] == 1) born__exec_for(x, rows * v.channels, 1 + (1 << 13) / j.width, copy_rows, &j);
     else born__exec_for(x, rows, 1 + (1 << 13) / (j.width * v.channels), turn_rows, &j);
-    born__exec_for(x, v.groups * j.blocks, 1 + (1 << 12) / (v.terms * j.rows), pack_rows, &j);
+    born__exec_for(x, v.groups * j.blocks, 1 + (1 << 12) / (v.terms * j.rows), pack_tiles, &j);
     int64_t work = w->out[2] * v.terms * v.mg;
     born__exec_for(x, j.items * w->out[0] * w->out[1], 1 + (1 << 16) / work, run_rows, &j);
     return BORN_OK;
