@@ -260,6 +260,8 @@ static void print_end(const train_view *v, const born_train_result *result)
         printf("best: epoch %lld, %s %.*f%s", (long long)result->best_epoch,
                v->metric_name[0] ? v->metric_name : "valid loss", share ? 2 : 4,
                share ? 100 * result->best : result->best, share ? "%" : "");
+    else
+        fputs("no validation gave a number", stdout);
     printf("; %s in all, peak memory %s\n", cli_clock(result->seconds, clock),
            cli_bytes((double)cli_peak_memory(), memory));
     const char *path = v->best[0] ? v->best : v->last;
@@ -310,6 +312,10 @@ static int train(const train_options *o, train_view *v, int argc, char **argv)
     catch_interrupts();
     st = born_trainer_run(born_recipe_trainer(o->recipe), &result, &err);
     train_view_end(v);
+    if (st && talks && v->last[0]) {
+        printf("newest checkpoint: %s; ", v->last);
+        print_resume(argc, argv);
+    }
     if (st) return cli_fail("train", born_recipe_name(o->recipe), &err);
     if (talks && result.why == BORN_TRAIN_STOPPED) {
         if (v->kind == VIEW_TUI) train_view_table(v);
