@@ -49,17 +49,23 @@ static gemm_at batch_at(const born_gemm *g, int64_t batch)
     return p;
 }
 
+/* Moves p by i steps along x. */
+static void move(const born_gemm *g, const born_gemm_dim *x, int64_t i, gemm_at *p)
+{
+    p->a += i * x->a;
+    p->out += i * x->out;
+    if (g->end.has_bias) p->bias += i * x->bias;
+    if (g->end.has_residual) p->residual += i * x->residual;
+}
+
 /* Moves p, a batch's first row, to row `row`. */
 static gemm_at row_at(const born_gemm *g, gemm_at p, int64_t row)
 {
     for (int d = g->rank; d-- > g->batch_rank;) {
         const born_gemm_dim *x = &g->dim[d];
-        int64_t i = d > g->batch_rank ? row % x->n : row;
-        row /= x->n;
-        p.a += i * x->a;
-        p.out += i * x->out;
-        if (g->end.has_bias) p.bias += i * x->bias;
-        if (g->end.has_residual) p.residual += i * x->residual;
+        bool more = d > g->batch_rank;
+        move(g, x, more ? row % x->n : row, &p);
+        if (more) row /= x->n;
     }
     return p;
 }
@@ -114,13 +120,30 @@ typedef struct tile_rows {
 static void find_rows(const born_gemm *g, const gemm_packs *packs, gemm_at base, int64_t r0, int m, int64_t n0,
                       tile_rows *t)
 {
+    bool even = g->rank == g->batch_rank + 1;       /* rows are all equally far apart */
+    gemm_at p = row_at(g, base, r0);
+
     for (int r = 0; r < m; r++) {
-        gemm_at p = row_at(g, base, r0 + r);
+        if (r > 0 && even) move(g, &g->dim[g->batch_rank], 1, &p);
+        else if (r > 0) p = row_at(g, base, r0 + r);
         t->a[r] = packs->a ? packs->a + (r0 + r - packs->a_first) * g->a_row : p.a;
         t->f.out[r] = p.out + n0 * g->end.out_col;
         if (g->end.has_bias) t->f.bias[r] = p.bias + n0 * g->end.bias_col;
         if (g->end.has_residual) t->f.residual[r] = p.residual + n0 * g->end.residual_col;
     }
+}
+
+/* What the tile at hand fetches for the rows from `row` on: their part of A with the first group, their part of the
+   result, cut evenly, with the others. 0 where those are in a cache already or not dense. */
+static uintptr_t fetch_at(const gemm_job *j, const gemm_packs *packs, gemm_at base, int64_t row, int64_t group)
+{
+    const born_gemm *g = j->g;
+    const born_gemm_dim *x = &g->dim[g->batch_rank];
+
+    if (g->rank != g->batch_rank + 1 || row >= g->rows || g->k > BORN_CHAIN) return 0;
+    if (group == 0) return !packs->a && x->a == g->k ? (uintptr_t)(base.a + row * x->a) : 0;
+    if (!j->by_rows || x->out != g->n || g->end.out_col != 1) return 0;
+    return (uintptr_t)(base.out + row * x->out + (group - 1) * BORN_TILE_M * g->n / (j->groups - 1));
 }
 
 static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch, int64_t group, int64_t m0, int64_t m1)
@@ -154,6 +177,7 @@ static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch,
             t.chain = false;
             t.run = &run;
             t.run_count = 1;
+            t.fetch = fetch_at(j, packs, base, r1, group);
             t.finish = direct ? &rows.f : NULL;
             find_rows(g, packs, base, r0, t.m, n0, &rows);
             for (int r = 0; r < t.m; r++) {
@@ -309,7 +333,7 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
    result of short chains, which lies in no cache, is written row by row. */
 static void cut(gemm_job *j, int64_t batches, int threads)
 {
-    enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 256 };    /* floats of a packed block; terms */
+    enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 512 };    /* floats of a packed block; terms */
     const born_gemm *g = j->g;
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
     bool packs_b = !g->panels && !g->in_place_b;

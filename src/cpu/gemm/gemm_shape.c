@@ -34,9 +34,31 @@ static bool all_f32(const born_call *c)
     return c->out[0].dtype == BORN_F32;
 }
 
+static bool follows(int64_t outer, int64_t inner, int64_t n) { return outer == inner * n; }
+
+/* Dims of rows that lie one behind the other in every operand become one. */
+static void merge_rows(born_gemm *g)
+{
+    int to = g->batch_rank;
+
+    for (int d = g->batch_rank + 1; d < g->rank; d++) {
+        born_gemm_dim *o = &g->dim[to], i = g->dim[d];
+        if (i.n == 1) continue;
+        if (o->n == 1 || (follows(o->a, i.a, i.n) && follows(o->out, i.out, i.n) && follows(o->bias, i.bias, i.n) &&
+                          follows(o->residual, i.residual, i.n))) {
+            i.n *= o->n;
+            *o = i;
+        } else {
+            g->dim[++to] = i;
+        }
+    }
+    if (g->rank > g->batch_rank) g->rank = to + 1;
+}
+
 /* Decides about packing and counts scratch; the sizes and strides are set. */
 static bool plan(born_gemm *g, const void *packed)
 {
+    merge_rows(g);
     g->batches = g->rows = 1;
     for (int i = 0; i < g->rank; i++) {
         if (i < g->batch_rank) g->batches *= g->dim[i].n;

@@ -15,6 +15,7 @@ enum {
     BORN_CHAIN = 1024,          /* terms of a chain before it is cut (the law of bits) */
     BORN_TILE_ROWS = 8,         /* no level has more */
     BORN_TILE_WIDE = 8,         /* panels: no level has more */
+    BORN_FETCH_STEP = 32,       /* bytes: half a line */
 };
 
 typedef struct born_run {
@@ -40,6 +41,8 @@ typedef struct born_tile {
     int64_t b_panel, b_step;    /* floats */
     const born_run *run;
     int64_t run_count;
+    uintptr_t fetch;            /* BORN_FETCH_STEP bytes from here on go to the second cache with each term, for a tile
+                                   to come; 0: nothing. Only a hint: large tiles take it */
     const born_finish *finish;  /* the result goes through it to finish->out; NULL: it goes to c */
     int m, np;
     bool chain;                 /* go on from c; else from +0 */
