@@ -104,8 +104,10 @@ static bool measure(const size *s, bool cold, born_pool *pool, double budget, re
     void *pack = born__alloc(q.pack_bytes);
     if (!x.scratch || !pack) return false;
     r->whole = work / time_of(k, &c, &o, &x, budget);
-    k->pack(&c, pack);
-    c.packed = pack;
+    if (q.pack_bytes) {
+        k->pack(&c, pack);
+        c.packed = pack;
+    }
     r->packed = work / time_of(k, &c, &o, &x, budget);
     after = born__cpu_peak();
     r->peak = (before > after ? before : after) * born__pool_threads(pool);

@@ -11,6 +11,7 @@
 #include "cpu/gemm/tile.h"
 #include "cpu/slots.h"
 
+enum { HALF_LINE = 32 };        /* bytes that a tile fetches with each term */
 enum { BLOCK_ROWS = BORN_TILE_M * 16, BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL };
 
 _Static_assert((int)BLOCK_ROWS <= (int)BORN_GEMM_SLACK_ROWS, "scratch has room for one block more");
@@ -177,6 +178,8 @@ static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch,
             t.chain = false;
             t.run = &run;
             t.run_count = 1;
+            t.a_step = 1;
+            t.fetch_step = HALF_LINE;
             t.fetch = fetch_at(j, packs, base, r1, group);
             t.finish = direct ? &rows.f : NULL;
             find_rows(g, packs, base, r0, t.m, n0, &rows);
@@ -353,6 +356,8 @@ static void cut(gemm_job *j, int64_t batches, int threads)
     j->own_b = packs_b && !j->own_a && !j->by_rows && batches == 1 && j->blocks == 1 && g->n * g->k >= LARGE;
 }
 
+void BORN_K(gemm_deep_f32)(const born_gemm *g, const born_exec *x);
+
 static void gemm_run(const born_gemm *g, const born_exec *x)
 {
     enum { SMALL = 1 << 15, FLOATS = 1 << 13 };     /* not worth waking a thread for: products, numbers to pack */
@@ -360,6 +365,10 @@ static void gemm_run(const born_gemm *g, const born_exec *x)
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
     int64_t strip = 1 + FLOATS / (g->k * BORN_PANEL);
 
+    if (g->deep) {
+        BORN_K(gemm_deep_f32)(g, x);
+        return;
+    }
     cut(&j, g->chunk, g->rows * g->n * g->k > 4 * SMALL ? born__pool_threads(x->pool) : 1);
     j.a_pack = x->scratch;
     j.b_pack = j.a_pack; /* NULL where nothing is packed */
