@@ -10,7 +10,7 @@
 #include "cpu/gemm/gemm.h"
 #include "cpu/gemm/tile.h"
 
-enum { TERMS = 256, SIDES = 384 };      /* terms of a step; rows and columns of an item together */
+enum { TERMS = 256, SIDES = 256 };      /* terms of a step; rows and columns of an item together */
 
 _Static_assert(BORN_CHAIN % TERMS == 0, "chains are cut between steps");
 
