@@ -147,6 +147,55 @@ static uintptr_t fetch_at(const gemm_job *j, const gemm_packs *packs, gemm_at ba
     return (uintptr_t)(base.out + row * x->out + (group - 1) * BORN_TILE_M * g->n / (j->groups - 1));
 }
 
+/* All but where the rows and the last panel are. */
+static void set_finish(const born_gemm *g, born_finish *f)
+{
+    f->scales = NULL;
+    f->has_bias = g->end.has_bias;
+    f->has_residual = g->end.has_residual;
+    f->relu = g->end.activation != 0;
+    f->bias_one = g->end.bias_col == 0;
+    f->bias_shared = true;
+    for (int d = g->batch_rank; d < g->rank; d++) f->bias_shared = f->bias_shared && g->dim[d].bias == 0;
+}
+
+static void move_columns(const born_gemm *g, born_finish *f, int rows, int columns)
+{
+    for (int r = 0; r < rows; r++) f->out[r] += columns;
+    for (int r = 0; f->has_bias && !f->bias_one && r < rows; r++) f->bias[r] += columns;
+    for (int r = 0; f->has_residual && r < rows; r++) f->residual[r] += columns * g->end.residual_col;
+}
+
+/* Rows [m0, m1), all groups for each tile's rows, whose addresses are found once; of one segment, straight to the
+   result, with B packed or of whole panels. */
+static void rows_run(const gemm_job *j, const gemm_packs *packs, int64_t batch, int64_t m0, int64_t m1)
+{
+    const born_gemm *g = j->g;
+    const born_run run = { 0, 0, g->k };
+    gemm_at base = batch_at(g, batch);
+    tile_rows rows;
+    born_tile t = { .run = &run, .run_count = 1, .a_step = 1, .fetch_step = HALF_LINE, .finish = &rows.f,
+                    .b_panel = packs->b ? g->k * BORN_PANEL : BORN_PANEL, .b_step = packs->b ? BORN_PANEL : g->b_k };
+    int64_t panel_step = packs->b ? g->k * BORN_PANEL : BORN_PANEL;
+
+    set_finish(g, &rows.f);
+    for (int64_t r0 = m0; r0 < m1; r0 += t.m) {
+        t.m = (int)(m1 - r0 < BORN_TILE_M ? m1 - r0 : BORN_TILE_M);
+        find_rows(g, packs, base, r0, t.m, 0, &rows);
+        memcpy(t.a, rows.a, sizeof t.a);
+        for (int64_t i = 0; i < j->groups; i++) {
+            int64_t p0, p1;
+            if (i > 0) move_columns(g, &rows.f, t.m, t.np * BORN_PANEL);
+            group_at(j, i, &p0, &p1);
+            t.np = (int)(p1 - p0);
+            t.b = (packs->b ? packs->b : base.b) + p0 * panel_step;
+            t.fetch = fetch_at(j, packs, base, r0 + t.m, i);
+            rows.f.last = (int)(p1 * BORN_PANEL > g->n ? g->n - (p1 - 1) * BORN_PANEL : BORN_PANEL);
+            BORN_K(tile_f32)(&t);
+        }
+    }
+}
+
 static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch, int64_t group, int64_t m0, int64_t m1)
 {
     const born_gemm *g = j->g;
@@ -157,13 +206,7 @@ static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch,
     int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
     tile_rows rows;
 
-    rows.f.scales = NULL;
-    rows.f.has_bias = g->end.has_bias;
-    rows.f.has_residual = g->end.has_residual;
-    rows.f.relu = g->end.activation != 0;
-    rows.f.bias_one = g->end.bias_col == 0;
-    rows.f.bias_shared = true;
-    for (int d = g->batch_rank; d < g->rank; d++) rows.f.bias_shared = rows.f.bias_shared && g->dim[d].bias == 0;
+    set_finish(g, &rows.f);
     rows.f.last = (int)(columns - (p1 - p0 - 1) * BORN_PANEL);
     for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
         int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;
@@ -317,6 +360,10 @@ static void run_item(const gemm_job *j, int64_t item, int slot)
     batch += j->first_batch;
     if (j->own_a) pack_own_a(j, batch, m0, m1, slot, &packs);
     if (j->own_b) pack_own_b(j, batch, first, slot, &packs);
+    if (j->by_rows && j->direct && (packs.b || g->n % BORN_PANEL == 0)) {
+        rows_run(j, &packs, batch, m0, m1);
+        return;
+    }
     for (int64_t r = m0; r < m1; r += step)
         for (int64_t k = first; k < last; k++) block_run(j, &packs, batch, k, r, r + step < m1 ? r + step : m1);
 }
