@@ -107,8 +107,8 @@ static void by_rows(const float *a, int64_t a_row, int64_t m, int64_t n, const f
                     bool chain, bool add)
 {
     const born_run run = { 0, 0, n };
-    born_tile tile = { .a_step = 1, .b_panel = 16, .b_step = wide, .run = &run, .run_count = 1, .m = (int)m, .chain = chain,
-                       .add = add };
+    born_tile tile = { .a_step = 1, .b_panel = 16, .b_step = wide, .run = &run, .run_count = 1, .m = (int)m,
+                       .chain = chain, .add = add };
     int wider = BORN_K(tilewidth_f32)((int)m);
 
     for (int r = 0; r < m; r++) tile.a[r] = a + r * a_row;
