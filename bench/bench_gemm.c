@@ -1,9 +1,9 @@
 /* Matrix products against the FMA peak of a core measured in the same run:
      bench_gemm [--json] [--mask scalar|avx2|avx512|neon] [--threads N] [--cold] [SIZE]...
-   SIZE: N, or MxNxK with :nt, :tn or :tt behind it where the stored B, A or both are transposed. Without --threads: with
-   1 and with 2. B is packed inside each call ("whole") and once before ("packed"). --cold: each call has operands of its
-   own, of 128 MiB in all, so that none is in a cache. Ratios are to peak times threads; the peak is measured before and
-   after each size and the higher one taken. */
+   SIZE: N, or MxNxK with :nt, :tn or :tt behind it where the stored B, A or both are transposed. Without --threads:
+   with 1 and with 2. B is packed inside each call ("whole") and once before ("packed"). --cold: each call has operands
+   of its own, of 128 MiB in all, so that none is in a cache. Ratios are to peak times threads; the peak is measured
+   before and after each size and the higher one taken. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,8 +104,10 @@ static bool measure(const size *s, bool cold, born_pool *pool, double budget, re
     void *pack = born__alloc(q.pack_bytes);
     if (!x.scratch || !pack) return false;
     r->whole = work / time_of(k, &c, &o, &x, budget);
-    k->pack(&c, pack);
-    c.packed = pack;
+    if (q.pack_bytes) {
+        k->pack(&c, pack);
+        c.packed = pack;
+    }
     r->packed = work / time_of(k, &c, &o, &x, budget);
     after = born__cpu_peak();
     r->peak = (before > after ? before : after) * born__pool_threads(pool);
@@ -147,8 +149,8 @@ static bool report(const size *sizes, int count, int threads, bool cold, bool js
         ok = measure(&sizes[i], cold, pool, 0.5, &r);
         if (!ok) break;
         printf(
-            json ? "%s{\"size\": \"%s\", \"peak_gflops\": %.1f, \"gflops\": %.1f, \"ratio\": %.3f, \"packed_gflops\": %.1f, "
-                   "\"packed_ratio\": %.3f}"
+            json ? "%s{\"size\": \"%s\", \"peak_gflops\": %.1f, \"gflops\": %.1f, \"ratio\": %.3f, "
+                   "\"packed_gflops\": %.1f, \"packed_ratio\": %.3f}"
                  : "%s%-20s  peak %7.1f GFLOP/s  whole %7.1f (%.3f)  packed %7.1f (%.3f)\n",
             json && i ? ", " : "", sizes[i].name, r.peak * 1e-9, r.whole * 1e-9, r.whole / r.peak,
             r.packed * 1e-9, r.packed / r.peak);

@@ -318,9 +318,16 @@ static void make_gemm(kcase *k, born_dtype t)
     a->beta = case_chance(k, 50) ? 1.3 : 1;
     a->trans_a = case_chance(k, 50);
     a->trans_b = case_chance(k, 50);
+    bool deep = case_chance(k, 8); /* a weight's gradient */
+    if (deep) {
+        m = case_in(k, 16, 150), n = 16 * case_in(k, 1, 20), kk = case_in(k, 512, 2300);
+        a->alpha = 1;
+        a->trans_a = true;
+        a->trans_b = false;
+    }
     add(k, case_view(k, t, 2, a->trans_a ? (int64_t[]){ kk, m } : (int64_t[]){ m, kk }, -1));
     add(k, case_view(k, t, 2, a->trans_b ? (int64_t[]){ n, kk } : (int64_t[]){ kk, n }, -1));
-    if (case_chance(k, 70)) {
+    if (!deep && case_chance(k, 70)) {
         int rank = (int)case_in(k, 0, 2);
         int64_t d[2] = { case_chance(k, 50) ? 1 : m, case_chance(k, 30) ? 1 : n };
         add(k, case_view(k, t, rank, d + (2 - rank), -1));

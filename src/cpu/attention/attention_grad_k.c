@@ -89,7 +89,7 @@ static void by_panels(const float *x, int64_t wide, int64_t m, const float *pane
     for (int64_t p = from; p < to;) {
         int np = (int)(to - p < BORN_TILE_N ? to - p : BORN_TILE_N);
         for (int64_t r0 = 0; r0 < m; r0 += BORN_TILE_M) {
-            born_tile tile = { .b_panel = d * 16, .b_step = 16, .run = &run, .run_count = 1, .np = np };
+            born_tile tile = { .a_step = 1, .b_panel = d * 16, .b_step = 16, .run = &run, .run_count = 1, .np = np };
             tile.m = (int)(m - r0 < BORN_TILE_M ? m - r0 : BORN_TILE_M);
             tile.b = panels + p * d * 16;
             for (int r = 0; r < tile.m; r++) {
@@ -107,8 +107,8 @@ static void by_rows(const float *a, int64_t a_row, int64_t m, int64_t n, const f
                     bool chain, bool add)
 {
     const born_run run = { 0, 0, n };
-    born_tile tile = { .b_panel = 16, .b_step = wide, .run = &run, .run_count = 1, .m = (int)m, .chain = chain,
-                       .add = add };
+    born_tile tile = { .a_step = 1, .b_panel = 16, .b_step = wide, .run = &run, .run_count = 1, .m = (int)m,
+                       .chain = chain, .add = add };
     int wider = BORN_K(tilewidth_f32)((int)m);
 
     for (int r = 0; r < m; r++) tile.a[r] = a + r * a_row;

@@ -67,7 +67,7 @@ static void score_panels(item *t, int64_t base, int from, int to)
         int n = to - p < BORN_TILE_N ? to - p : BORN_TILE_N;
         for (int i = 0; i < n; i++) turn_keys(t, base + (p + i) * 16, t->panel + i * size);
         for (int64_t r0 = 0; r0 < t->count; r0 += BORN_TILE_M) {
-            born_tile tile = { .b_panel = size, .b_step = 16, .run = &run, .run_count = 1 };
+            born_tile tile = { .a_step = 1, .b_panel = size, .b_step = 16, .run = &run, .run_count = 1 };
             tile.m = (int)(t->count - r0 < BORN_TILE_M ? t->count - r0 : BORN_TILE_M);
             for (int r = 0; r < tile.m; r++) {
                 const born_attn_row *row = &t->row[r0 + r];
@@ -234,7 +234,7 @@ static APART void multiply(item *t, const int *who, int m, int64_t base, int64_t
     }
     const born_attn_side *s = base + from < a->past ? &a->past_v : &a->v;
     const born_run run = { from, 0, to - from };
-    born_tile tile = { .b_panel = 16, .run = &run, .run_count = 1, .m = m, .chain = !first };
+    born_tile tile = { .a_step = 1, .b_panel = 16, .run = &run, .run_count = 1, .m = m, .chain = !first };
     int wide = BORN_K(tilewidth_f32)(m);
     for (int r = 0; r < m; r++) tile.a[r] = t->score[who[r]];
     for (int64_t c = 0; c < whole; c += tile.np) {

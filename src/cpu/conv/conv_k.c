@@ -226,6 +226,8 @@ static void run_class(block *b, const born_conv_class *c, int64_t begin, int64_t
     t.b = j->panels + b->p0 * v->terms * BORN_PANEL;
     t.b_panel = v->terms * BORN_PANEL;
     t.b_step = BORN_PANEL;
+    t.a_step = 1;
+    t.fetch = 0;
     for (int64_t r0 = begin; tiles > 0; tiles--) {
         int m = (int)((end - r0 + tiles - 1) / tiles);
         t.m = m;

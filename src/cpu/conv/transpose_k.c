@@ -80,7 +80,7 @@ static void run_tiles(line *l, int64_t first, int64_t count, int64_t shift)
         int m = (int)(count - i < BORN_TILE_M ? count - i : BORN_TILE_M);
         float *out[BORN_TILE_ROWS];
         const float *bias[BORN_TILE_ROWS], *residual[BORN_TILE_ROWS];
-        born_tile t = { .b_panel = v->terms * BORN_PANEL, .b_step = BORN_PANEL, .m = m };
+        born_tile t = { .a_step = 1, .b_panel = v->terms * BORN_PANEL, .b_step = BORN_PANEL, .m = m };
         for (int r = 0; r < m; r++) {
             int64_t o = first + (i + r) * w->stride[2], x = l->x + (shift + i + r) * v->xs[2];
             t.a[r] = (const float *)((uintptr_t)v->x + (uintptr_t)(x * (int64_t)sizeof(float)));

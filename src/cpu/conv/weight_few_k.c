@@ -132,7 +132,8 @@ static void run_segments(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         int64_t g = i / j->segments, p0 = i % j->segments * BORN_CHAIN;
         int64_t p1 = p0 + BORN_CHAIN < v->pixels ? p0 + BORN_CHAIN : v->pixels;
-        born_tile t = { .b_panel = j->together * v->win.dilation[1] * j->xs[1], .b_step = j->together, .run = run };
+        born_tile t = { .a_step = 1, .b_panel = j->together * v->win.dilation[1] * j->xs[1], .b_step = j->together };
+        t.run = run;
         t.run_count = list_runs(j, p0, p1, run);
         for (int64_t m = 0; m < v->mg; m += t.m) {
             t.m = (int)(v->mg - m < BORN_TILE_M ? v->mg - m : BORN_TILE_M);

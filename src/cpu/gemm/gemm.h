@@ -26,6 +26,7 @@ typedef struct born_gemm {
     born_epilogue end;
     bool pack_a;                            /* a_k is not 1 */
     bool in_place_b;                        /* few rows: b is read where it is */
+    bool deep;                              /* few results of many terms, by deep_k.c */
     int64_t a_row;                          /* floats of a packed row of a */
     size_t a_floats, b_floats;              /* scratch of one batch */
     int64_t chunk;                          /* batches packed at a time */

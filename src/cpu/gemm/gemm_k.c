@@ -11,6 +11,7 @@
 #include "cpu/gemm/tile.h"
 #include "cpu/slots.h"
 
+enum { HALF_LINE = 32 };        /* bytes that a tile fetches with each term */
 enum { BLOCK_ROWS = BORN_TILE_M * 16, BLOCK_FLOATS = BLOCK_ROWS * BORN_TILE_N * BORN_PANEL };
 
 _Static_assert((int)BLOCK_ROWS <= (int)BORN_GEMM_SLACK_ROWS, "scratch has room for one block more");
@@ -49,17 +50,23 @@ static gemm_at batch_at(const born_gemm *g, int64_t batch)
     return p;
 }
 
+/* Moves p by i steps along x. */
+static void move(const born_gemm *g, const born_gemm_dim *x, int64_t i, gemm_at *p)
+{
+    p->a += i * x->a;
+    p->out += i * x->out;
+    if (g->end.has_bias) p->bias += i * x->bias;
+    if (g->end.has_residual) p->residual += i * x->residual;
+}
+
 /* Moves p, a batch's first row, to row `row`. */
 static gemm_at row_at(const born_gemm *g, gemm_at p, int64_t row)
 {
     for (int d = g->rank; d-- > g->batch_rank;) {
         const born_gemm_dim *x = &g->dim[d];
-        int64_t i = d > g->batch_rank ? row % x->n : row;
-        row /= x->n;
-        p.a += i * x->a;
-        p.out += i * x->out;
-        if (g->end.has_bias) p.bias += i * x->bias;
-        if (g->end.has_residual) p.residual += i * x->residual;
+        bool more = d > g->batch_rank;
+        move(g, x, more ? row % x->n : row, &p);
+        if (more) row /= x->n;
     }
     return p;
 }
@@ -114,12 +121,78 @@ typedef struct tile_rows {
 static void find_rows(const born_gemm *g, const gemm_packs *packs, gemm_at base, int64_t r0, int m, int64_t n0,
                       tile_rows *t)
 {
+    bool even = g->rank == g->batch_rank + 1;       /* rows are all equally far apart */
+    gemm_at p = row_at(g, base, r0);
+
     for (int r = 0; r < m; r++) {
-        gemm_at p = row_at(g, base, r0 + r);
+        if (r > 0 && even) move(g, &g->dim[g->batch_rank], 1, &p);
+        else if (r > 0) p = row_at(g, base, r0 + r);
         t->a[r] = packs->a ? packs->a + (r0 + r - packs->a_first) * g->a_row : p.a;
         t->f.out[r] = p.out + n0 * g->end.out_col;
         if (g->end.has_bias) t->f.bias[r] = p.bias + n0 * g->end.bias_col;
         if (g->end.has_residual) t->f.residual[r] = p.residual + n0 * g->end.residual_col;
+    }
+}
+
+/* What the tile at hand fetches for the rows from `row` on: their part of A with the first group, their part of the
+   result, cut evenly, with the others. 0 where those are in a cache already or not dense. */
+static uintptr_t fetch_at(const gemm_job *j, const gemm_packs *packs, gemm_at base, int64_t row, int64_t group)
+{
+    const born_gemm *g = j->g;
+    const born_gemm_dim *x = &g->dim[g->batch_rank];
+
+    if (g->rank != g->batch_rank + 1 || row >= g->rows || g->k > BORN_CHAIN) return 0;
+    if (group == 0) return !packs->a && x->a == g->k ? (uintptr_t)(base.a + row * x->a) : 0;
+    if (!j->by_rows || x->out != g->n || g->end.out_col != 1) return 0;
+    return (uintptr_t)(base.out + row * x->out + (group - 1) * BORN_TILE_M * g->n / (j->groups - 1));
+}
+
+/* All but where the rows and the last panel are. */
+static void set_finish(const born_gemm *g, born_finish *f)
+{
+    f->scales = NULL;
+    f->has_bias = g->end.has_bias;
+    f->has_residual = g->end.has_residual;
+    f->relu = g->end.activation != 0;
+    f->bias_one = g->end.bias_col == 0;
+    f->bias_shared = true;
+    for (int d = g->batch_rank; d < g->rank; d++) f->bias_shared = f->bias_shared && g->dim[d].bias == 0;
+}
+
+static void move_columns(const born_gemm *g, born_finish *f, int rows, int columns)
+{
+    for (int r = 0; r < rows; r++) f->out[r] += columns;
+    for (int r = 0; f->has_bias && !f->bias_one && r < rows; r++) f->bias[r] += columns;
+    for (int r = 0; f->has_residual && r < rows; r++) f->residual[r] += columns * g->end.residual_col;
+}
+
+/* Rows [m0, m1), all groups for each tile's rows, whose addresses are found once; of one segment, straight to the
+   result, with B packed or of whole panels. */
+static void rows_run(const gemm_job *j, const gemm_packs *packs, int64_t batch, int64_t m0, int64_t m1)
+{
+    const born_gemm *g = j->g;
+    const born_run run = { 0, 0, g->k };
+    gemm_at base = batch_at(g, batch);
+    tile_rows rows;
+    born_tile t = { .run = &run, .run_count = 1, .a_step = 1, .fetch_step = HALF_LINE, .finish = &rows.f,
+                    .b_panel = packs->b ? g->k * BORN_PANEL : BORN_PANEL, .b_step = packs->b ? BORN_PANEL : g->b_k };
+    int64_t panel_step = packs->b ? g->k * BORN_PANEL : BORN_PANEL;
+
+    set_finish(g, &rows.f);
+    for (int64_t r0 = m0; r0 < m1; r0 += t.m) {
+        t.m = (int)(m1 - r0 < BORN_TILE_M ? m1 - r0 : BORN_TILE_M);
+        find_rows(g, packs, base, r0, t.m, 0, &rows);
+        memcpy(t.a, rows.a, sizeof t.a);
+        for (int64_t i = 0; i < j->groups; i++) {
+            int64_t p0, p1;
+            if (i > 0) move_columns(g, &rows.f, t.m, t.np * BORN_PANEL);
+            group_at(j, i, &p0, &p1);
+            t.np = (int)(p1 - p0);
+            t.b = (packs->b ? packs->b : base.b) + p0 * panel_step;
+            t.fetch = fetch_at(j, packs, base, r0 + t.m, i);
+            rows.f.last = (int)(p1 * BORN_PANEL > g->n ? g->n - (p1 - 1) * BORN_PANEL : BORN_PANEL);
+            BORN_K(tile_f32)(&t);
+        }
     }
 }
 
@@ -133,13 +206,7 @@ static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch,
     int64_t width = (p1 - p0) * BORN_PANEL, n0 = p0 * BORN_PANEL, columns = g->n - n0 < width ? g->n - n0 : width;
     tile_rows rows;
 
-    rows.f.scales = NULL;
-    rows.f.has_bias = g->end.has_bias;
-    rows.f.has_residual = g->end.has_residual;
-    rows.f.relu = g->end.activation != 0;
-    rows.f.bias_one = g->end.bias_col == 0;
-    rows.f.bias_shared = true;
-    for (int d = g->batch_rank; d < g->rank; d++) rows.f.bias_shared = rows.f.bias_shared && g->dim[d].bias == 0;
+    set_finish(g, &rows.f);
     rows.f.last = (int)(columns - (p1 - p0 - 1) * BORN_PANEL);
     for (int64_t k0 = 0; k0 < g->k; k0 += BORN_CHAIN) {
         int64_t kc = g->k - k0 < BORN_CHAIN ? g->k - k0 : BORN_CHAIN;
@@ -154,6 +221,9 @@ static void block_run(const gemm_job *j, const gemm_packs *packs, int64_t batch,
             t.chain = false;
             t.run = &run;
             t.run_count = 1;
+            t.a_step = 1;
+            t.fetch_step = HALF_LINE;
+            t.fetch = fetch_at(j, packs, base, r1, group);
             t.finish = direct ? &rows.f : NULL;
             find_rows(g, packs, base, r0, t.m, n0, &rows);
             for (int r = 0; r < t.m; r++) {
@@ -290,6 +360,10 @@ static void run_item(const gemm_job *j, int64_t item, int slot)
     batch += j->first_batch;
     if (j->own_a) pack_own_a(j, batch, m0, m1, slot, &packs);
     if (j->own_b) pack_own_b(j, batch, first, slot, &packs);
+    if (j->by_rows && j->direct && (packs.b || g->n % BORN_PANEL == 0)) {
+        rows_run(j, &packs, batch, m0, m1);
+        return;
+    }
     for (int64_t r = m0; r < m1; r += step)
         for (int64_t k = first; k < last; k++) block_run(j, &packs, batch, k, r, r + step < m1 ? r + step : m1);
 }
@@ -309,7 +383,7 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
    result of short chains, which lies in no cache, is written row by row. */
 static void cut(gemm_job *j, int64_t batches, int threads)
 {
-    enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 256 };    /* floats of a packed block; terms */
+    enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 512 };    /* floats of a packed block; terms */
     const born_gemm *g = j->g;
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
     bool packs_b = !g->panels && !g->in_place_b;
@@ -329,6 +403,8 @@ static void cut(gemm_job *j, int64_t batches, int threads)
     j->own_b = packs_b && !j->own_a && !j->by_rows && batches == 1 && j->blocks == 1 && g->n * g->k >= LARGE;
 }
 
+void BORN_K(gemm_deep_f32)(const born_gemm *g, const born_exec *x);
+
 static void gemm_run(const born_gemm *g, const born_exec *x)
 {
     enum { SMALL = 1 << 15, FLOATS = 1 << 13 };     /* not worth waking a thread for: products, numbers to pack */
@@ -336,6 +412,10 @@ static void gemm_run(const born_gemm *g, const born_exec *x)
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
     int64_t strip = 1 + FLOATS / (g->k * BORN_PANEL);
 
+    if (g->deep) {
+        BORN_K(gemm_deep_f32)(g, x);
+        return;
+    }
     cut(&j, g->chunk, g->rows * g->n * g->k > 4 * SMALL ? born__pool_threads(x->pool) : 1);
     j.a_pack = x->scratch;
     j.b_pack = j.a_pack; /* NULL where nothing is packed */

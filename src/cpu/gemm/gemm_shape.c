@@ -14,6 +14,7 @@
 enum {
     CHUNK_BYTES = 8 << 20,          /* packed batches held at a time */
     IN_PLACE_FLOATS = 1 << 16,
+    DEEP_TERMS = 512, DEEP_RESULTS = 1 << 18,
 };
 
 static const float *floats(const born_view *v) { return (const float *)(const void *)v->data; }
@@ -34,9 +35,41 @@ static bool all_f32(const born_call *c)
     return c->out[0].dtype == BORN_F32;
 }
 
+static bool follows(int64_t outer, int64_t inner, int64_t n) { return outer == inner * n; }
+
+/* Dims of rows that lie one behind the other in every operand become one. */
+static void merge_rows(born_gemm *g)
+{
+    int to = g->batch_rank;
+
+    for (int d = g->batch_rank + 1; d < g->rank; d++) {
+        born_gemm_dim *o = &g->dim[to], i = g->dim[d];
+        if (i.n == 1) continue;
+        if (o->n == 1 || (follows(o->a, i.a, i.n) && follows(o->out, i.out, i.n) && follows(o->bias, i.bias, i.n) &&
+                          follows(o->residual, i.residual, i.n))) {
+            i.n *= o->n;
+            *o = i;
+        } else {
+            g->dim[++to] = i;
+        }
+    }
+    if (g->rank > g->batch_rank) g->rank = to + 1;
+}
+
+/* Whether deep_k.c takes it. Only a weight's gradient is deep: it has no epilogue. */
+static bool is_deep(const born_gemm *g)
+{
+    const born_epilogue *e = &g->end;
+
+    return g->batch_rank == 0 && g->rank == 1 && g->k >= DEEP_TERMS && g->rows >= BORN_PANEL &&
+           g->rows * g->n <= DEEP_RESULTS && g->dim[0].a == 1 && g->b_n == 1 && g->n % BORN_PANEL == 0 &&
+           g->b_k >= g->n && e->out_col == 1 && e->activation == 0 && !e->scaled && !e->has_bias && !e->has_residual;
+}
+
 /* Decides about packing and counts scratch; the sizes and strides are set. */
 static bool plan(born_gemm *g, const void *packed)
 {
+    merge_rows(g);
     g->batches = g->rows = 1;
     for (int i = 0; i < g->rank; i++) {
         if (i < g->batch_rank) g->batches *= g->dim[i].n;
@@ -45,6 +78,12 @@ static bool plan(born_gemm *g, const void *packed)
     if (g->n < 1 || g->k < 1 || g->rows < 1 || g->batches < 1) return false;
     if (g->n > INT32_MAX || g->k > INT32_MAX || g->rows > INT32_MAX || g->batches > INT32_MAX) return false;
     g->panels = packed;
+    g->deep = is_deep(g);
+    if (g->deep) {
+        g->chunk = 1;
+        g->scratch_bytes = g->k > BORN_CHAIN ? (size_t)(g->rows * g->n) * sizeof(float) : 0;
+        return true;
+    }
     g->pack_a = g->a_k != 1 && g->k > 1;
     /* b is read where it is by few rows, and where it fits the second cache */
     bool near = g->b_k <= IN_PLACE_FLOATS && g->b_k * g->k <= IN_PLACE_FLOATS;
@@ -168,7 +207,7 @@ bool born__gemm_of_gemm(const born_call *c, born_gemm *g)
 static void offer(const born_gemm *g, bool may_pack, born_query *q)
 {
     q->scratch_bytes = g->scratch_bytes;
-    if (!may_pack) return;
+    if (!may_pack || g->deep) return;
     q->pack_operand = 1;
     q->pack_form = BORN_FORM_PANEL_F32 + (g->b_n == 1 ? 0u : 1u << 8);
     q->pack_bytes = born__panel_bytes(g->k, g->n);

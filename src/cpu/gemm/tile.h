@@ -2,7 +2,7 @@
    chain of FMAs over the terms of the runs, in order. B lies in panels: `b` is the address of the first panel's first
    16 numbers, term k of panel j is at b + j * b_panel + k * b_step. Rows of A are addresses, so the same tile reads a
    matrix in place, a packed copy, or the pixels under a convolution window; consecutive terms of a run are neighbours
-   in A. Called by gemm_k.c and conv_k.c of the same level. */
+   in A, or a_step apart. Called by gemm_k.c and conv_k.c of the same level. */
 #ifndef BORN_CPU_TILE_H
 #define BORN_CPU_TILE_H
 #include <stdbool.h>
@@ -40,6 +40,10 @@ typedef struct born_tile {
     int64_t b_panel, b_step;    /* floats */
     const born_run *run;
     int64_t run_count;
+    int64_t a_step;             /* floats between a row's terms in A */
+    uintptr_t fetch;            /* with each term the line at fetch, then at fetch_step bytes behind it, and so on, goes
+                                   to the second cache, for a tile to come; 0: none. A hint: large tiles take it */
+    int64_t fetch_step;
     const born_finish *finish;  /* the result goes through it to finish->out; NULL: it goes to c */
     int m, np;
     bool chain;                 /* go on from c; else from +0 */

@@ -8,6 +8,9 @@
 /* prefetch distance of the tiles that stream B once: 24 lines */
 #define STREAM (24 * BORN_PANEL)
 
+/* Tiles with time to spare between loads. */
+#define FETCHES(rows, panels) ((rows) == BORN_TILE_M && (rows) * (panels) >= 16)
+
 /* n columns from p + at on, or the one number for all of them. */
 BORN_INLINE v16 columns_at(const float *p, int64_t at, bool one, int n)
 {
