@@ -14,8 +14,8 @@ typedef struct born_attn_scratch {
     int64_t k, dk, dv;                  /* [Tp, Dp], [Tp, Dp], [Tp, Vp] */
     int64_t dk_part, dv_part;           /* of a later segment of the chains over queries */
     int64_t k_panels, v_panels;         /* [Tp / 16, D, 16], [Tp / 16, Dv, 16] */
-    int64_t p, ds;                      /* [rows, Tp] */
-    int64_t p_turned, ds_turned;        /* [Tp, rows] */
+    int64_t p, ds;                      /* [rows, wide] */
+    int64_t wide;                       /* above Tp: rows at powers of two would share few sets of the first cache */
     int64_t shift;                      /* [Qp] */
     int64_t floats;                     /* in all */
 } born_attn_scratch;

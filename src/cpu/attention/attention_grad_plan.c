@@ -39,10 +39,9 @@ bool born__attn_back_plan(const born_call *c, born_attn_back *b, born_attn_scrat
     s->dv_part = take(s, parts ? s->Tp * s->Vp : 0);
     s->k_panels = take(s, s->Tp * s->Dp);
     s->v_panels = take(s, s->Tp * s->Vp);
-    s->p = take(s, s->rows * s->Tp);
-    s->ds = take(s, s->rows * s->Tp);
-    s->p_turned = take(s, s->rows * s->Tp);
-    s->ds_turned = take(s, s->rows * s->Tp);
+    s->wide = s->Tp + 16;
+    s->p = take(s, s->rows * s->wide);
+    s->ds = take(s, s->rows * s->wide);
     s->shift = take(s, s->Qp);
     return true;
 }
@@ -54,5 +53,7 @@ bool born__query_attention_grad(const born_call *c, born_query *q)
 
     if (!born__attn_back_plan(c, &b, &s)) return false;
     int64_t items = b.a.B * b.a.Hk, places = items < BORN_ATTN_BACK_PLACES ? items : BORN_ATTN_BACK_PLACES;
-    return born__mul_size((size_t)places * sizeof(float), (size_t)s.floats, &q->scratch_bytes);
+    size_t seen = 2 * sizeof(int32_t) * (size_t)(s.Qp + s.Qp / BORN_ATTN_BLOCK);
+    return born__mul_size((size_t)places * sizeof(float), (size_t)s.floats, &q->scratch_bytes) &&
+           born__add_size(q->scratch_bytes, seen, &q->scratch_bytes);
 }
