@@ -32,11 +32,12 @@ static int rows_of(const item *t, int g)
 
 /* ---- in and out -------------------------------------------------------------------------------------------------- */
 
-/* Rows [0, n) of one head, padded with zeros to `wide` floats and to whole vectors of rows. */
-static void copy_in(const born_attn_side *s, int64_t b, int64_t h, int64_t n, int64_t d, int64_t wide, float *to)
+/* Rows [first, first + n) of one head, padded with zeros to `wide` floats and to whole vectors of rows. */
+static void copy_in(const born_attn_side *s, int64_t b, int64_t h, int64_t first, int64_t n, int64_t d, int64_t wide,
+                    float *to)
 {
     for (int64_t i = 0; i < n; i++, to += wide) {
-        const float *from = (const float *)(const void *)born__attn_at(s, b, h, i);
+        const float *from = (const float *)(const void *)born__attn_at(s, b, h, first + i);
         int64_t c = 0;
         for (; c + 16 <= d; c += 16) v_store(to + c, v_load(from + c));
         if (c < d) v_store(to + c, v_load_n(from + c, d - c));
@@ -44,12 +45,12 @@ static void copy_in(const born_attn_side *s, int64_t b, int64_t h, int64_t n, in
     for (; n % 16 != 0; n++, to += wide) memset(to, 0, (size_t)wide * sizeof *to);
 }
 
-static void copy_out(const born_attn_side *s, int64_t b, int64_t h, int64_t n, int64_t d, int64_t wide,
+static void copy_out(const born_attn_side *s, int64_t b, int64_t h, int64_t first, int64_t n, int64_t d, int64_t wide,
                      const float *from, float by)
 {
     v16 k = v_set(by); /* times 1: the same bits */
     for (int64_t i = 0; i < n; i++, from += wide) {
-        float *to = (float *)(void *)(uintptr_t)born__attn_at(s, b, h, i);
+        float *to = (float *)(void *)(uintptr_t)born__attn_at(s, b, h, first + i);
         int64_t c = 0;
         for (; c + 16 <= d; c += 16) v_store(to + c, v_mul(v_load(from + c), k));
         if (c < d) v_store_n(to + c, v_mul(v_load(from + c), k), d - c);
@@ -69,19 +70,48 @@ static void turn_rows(const float *x, int64_t rows, int64_t d, int64_t wide, flo
         }
 }
 
-/* What sum(gy y) is for each query, 16 at a time. */
+/* Brings a row of a head nearer, which a prefetcher finds too far from the last one. Inline: gcc takes functions that
+   do nothing else for such without effects. */
+BORN_INLINE void fetch(const born_attn_side *s, int64_t b, int64_t h, int64_t i, int64_t d)
+{
+    const char *row = born__attn_at(s, b, h, i);
+    for (int64_t c = 0; s->p && c < d; c += 16) __builtin_prefetch(row + c * 4, 0, 2);
+}
+
+/* While query i is at work: where its results will go, and operands of later queries and of the next head. */
+BORN_INLINE void look_ahead(const item *t, int64_t i)
+{
+    const born_attn *a = &t->b->a;
+    int64_t next = t->batch * a->Hq + t->h + 1, b = next / a->Hq, h = next % a->Hq, kh = h / (a->Hq / a->Hk);
+    bool more = b < a->B, turn = more && kh != t->kh && i < a->T, here = i + t->s.rows < a->Tq;
+
+    fetch(&t->b->dq, t->batch, t->h, i, a->D);
+    if (here || more) {
+        int64_t qb = here ? t->batch : b, qh = here ? t->h : h, q = here ? i + t->s.rows : i % t->s.rows;
+        fetch(&a->q, qb, qh, q, a->D);
+        fetch(&a->y, qb, qh, q, a->Dv);
+        fetch(&t->b->gy, qb, qh, q, a->Dv);
+    }
+    if (!turn) return;
+    fetch(&t->b->dk, t->batch, t->kh, i, a->D);
+    fetch(&t->b->dv, t->batch, t->kh, i, a->Dv);
+    fetch(&a->k, b, kh, i, a->D);
+    fetch(&a->v, b, kh, i, a->Dv);
+}
+
+/* What sum(gy y) is for each query at hand, 16 at a time. */
 static void find_shifts(const item *t)
 {
     const born_attn *a = &t->b->a;
 
-    for (int64_t i0 = 0; i0 < a->Tq; i0 += 16) {
+    for (int64_t i0 = 0; i0 < t->n; i0 += 16) {
         v16 row[16];
         for (int r = 0; r < 16; r++) {
             v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
-            int64_t i = i0 + r < a->Tq ? i0 + r : a->Tq - 1, c = 0;
-            const float *y = (const float *)(const void *)born__attn_at(&a->y, t->batch, t->h, i);
+            int64_t i = i0 + r < t->n ? i0 + r : t->n - 1;
+            const float *y = (const float *)(const void *)born__attn_at(&a->y, t->batch, t->h, t->i0 + i);
             const float *gy = t->at + t->s.gy + i * t->s.Vp;
-            for (; c < a->Dv; c += 64)
+            for (int64_t c = 0; c < a->Dv; c += 64)
                 BORN_UNROLL
                 for (int l = 0; l < 4; l++) {
                     int64_t at = c + 16 * l, n = a->Dv - at < 16 ? a->Dv - at : 16;
@@ -121,7 +151,7 @@ static void queries(const item *t, int g)
 {
     const born_attn_scratch *s = &t->s;
     span in = t->seen[g];
-    float *out = t->at + s->dq + (t->i0 + g * BLOCK) * s->Dp;
+    float *out = t->at + s->dq + g * BLOCK * s->Dp;
 
     if (in.lo >= in.hi) memset(out, 0, (size_t)(BLOCK * s->Dp) * sizeof *out);
     for (int64_t j = in.lo, end; j < in.hi; j = end) {
@@ -169,9 +199,10 @@ static span sees(const item *t, int64_t r)
 static void mask_row(const item *t, int64_t r, span in, float *x, v16 none)
 {
     span s = sees(t, r);
+    int64_t j = in.lo, behind = s.hi / 16 * 16;
 
-    for (int64_t j = in.lo; j < in.hi; j += 16)
-        if (j < s.lo || j + 16 > s.hi) v_store(x + j, v_sel(within(s, j), v_load(x + j), none));
+    for (; j < in.hi && j < s.lo; j += 16) v_store(x + j, v_sel(within(s, j), v_load(x + j), none));
+    for (j = j < behind ? behind : j; j < in.hi; j += 16) v_store(x + j, v_sel(within(s, j), v_load(x + j), none));
 }
 
 /* Scores of block g to exp(score - max), by[r]: 1 / their sum by law (b), 0 where there is no key. */
@@ -193,7 +224,10 @@ static void exponents(const item *t, int g, float by[BLOCK])
     }
     v16 most = rows_most(row);
     v_store(top, v_sel(v_eq(most, none), v_zero(), most)); /* no key: exp(-inf) is 0 as well */
-    for (int r = 0; r < BLOCK; r++) row[r] = row_exponents(p + r * s->wide, in.lo, in.hi, v_set(top[r]));
+    for (int r = 0; r < BLOCK; r++) {
+        if (r < rows_of(t, g)) look_ahead(t, t->i0 + g * BLOCK + r);
+        row[r] = row_exponents(p + r * s->wide, in.lo, in.hi, v_set(top[r]));
+    }
     v16 sum = rows_fold(row);
     v_store(by, v_sel(v_eq(sum, v_zero()), v_zero(), v_div(v_set(1), sum)));
 }
@@ -207,7 +241,7 @@ BORN_INLINE void weight_tile(const item *t, int64_t row, int64_t panel, int np, 
     v16 acc[TILE_R][TILE_P];
 
     tile_zero(acc);
-    tile_chains(acc, np, (terms){ t->at + s->gy + (t->i0 + row) * s->Vp, s->Vp, 1,
+    tile_chains(acc, np, (terms){ t->at + s->gy + row * s->Vp, s->Vp, 1,
                                   t->at + s->v_panels + panel * d * 16, d * 16, 16, d });
     BORN_UNROLL
     for (int i = 0; i < TILE_R; i++) {
@@ -226,9 +260,9 @@ static void weigh(const item *t, int g)
 {
     const born_attn_scratch *s = &t->s;
     span in = t->seen[g];
-    const float *shift = t->at + s->shift + t->i0 + g * BLOCK;
+    const float *shift = t->at + s->shift + g * BLOCK;
     float by[BLOCK];
-    score_job j = { t->at + s->q + (t->i0 + g * BLOCK) * s->Dp, s->Dp, t->at + s->k_panels, t->b->a.D,
+    score_job j = { t->at + s->q + g * BLOCK * s->Dp, s->Dp, t->at + s->k_panels, t->b->a.D,
                     v_set(t->b->a.scale), t->at + s->p + g * BLOCK * s->wide, s->wide };
 
     if (in.lo >= in.hi) return;
@@ -273,7 +307,7 @@ static void key_block(const item *t, int64_t j)
     }
     if (last < 0) return;
     int64_t from = first * BLOCK, n = last * BLOCK + rows_of(t, last) - from;
-    const float *q = t->at + s->q + (t->i0 + from) * s->Dp, *gy = t->at + s->gy + (t->i0 + from) * s->Vp;
+    const float *q = t->at + s->q + from * s->Dp, *gy = t->at + s->gy + from * s->Vp;
     float *dk = t->at + (t->later ? s->dk_part : s->dk), *dv = t->at + (t->later ? s->dv_part : s->dv);
     for (int64_t key = j; key < j + BLOCK; key += TILE_R) {
         over_queries(t->at + s->ds + from * s->wide + key, s->wide, n, q, s->Dp, dk + key * s->Dp);
@@ -281,42 +315,20 @@ static void key_block(const item *t, int64_t j)
     }
 }
 
-/* Brings rows [from, to) of a head nearer; they are far apart for a prefetcher. */
-static void fetch(const born_attn_side *s, int64_t b, int64_t h, int64_t from, int64_t to, int64_t d)
-{
-    for (int64_t i = from; s->p && i < to; i++) {
-        const char *row = born__attn_at(s, b, h, i);
-        for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(row + c * 4, 1, 2);
-    }
-}
-
-/* While the products of these queries run: where results of the head will go, and operands of the next head. */
-static void look_ahead(const item *t)
-{
-    const born_attn *a = &t->b->a;
-    int64_t to = t->i0 + t->n, keys = to < a->T ? to : a->T, next = t->batch * a->Hq + t->h + 1;
-    int64_t b = next / a->Hq, h = next % a->Hq, kh = h / (a->Hq / a->Hk);
-
-    fetch(&t->b->dq, t->batch, t->h, t->i0, to, a->D);
-    fetch(&t->b->dk, t->batch, t->kh, t->i0, keys, a->D);
-    fetch(&t->b->dv, t->batch, t->kh, t->i0, keys, a->Dv);
-    if (b == a->B) return;
-    fetch(&a->q, b, h, t->i0, to, a->D);
-    fetch(&a->y, b, h, t->i0, to, a->Dv);
-    fetch(&t->b->gy, b, h, t->i0, to, a->Dv);
-    if (kh == t->kh && b == t->batch) return;
-    fetch(&a->k, b, kh, t->i0, keys, a->D);
-    fetch(&a->v, b, kh, t->i0, keys, a->Dv);
-}
-
 static void run_block(item *t)
 {
-    look_ahead(t);
+    const born_attn *a = &t->b->a;
+    const born_attn_scratch *s = &t->s;
+
+    copy_in(&a->q, t->batch, t->h, t->i0, t->n, a->D, s->Dp, t->at + s->q);
+    copy_in(&t->b->gy, t->batch, t->h, t->i0, t->n, a->Dv, s->Vp, t->at + s->gy);
+    find_shifts(t);
     find_ranges(t);
     for (int g = 0; g * BLOCK < t->n; g++) {
         weigh(t, g);
         queries(t, g);
     }
+    if (t->b->dq.p) copy_out(&t->b->dq, t->batch, t->h, t->i0, t->n, a->D, s->Dp, t->at + s->dq, a->scale);
     for (int64_t j = t->all.lo; j < t->all.hi; j += BLOCK) key_block(t, j);
     if (t->all.lo >= t->all.hi) return;
     t->touched.lo = t->all.lo < t->touched.lo ? t->all.lo : t->touched.lo;
@@ -365,9 +377,6 @@ static void run_head(item *t, span *met)
     const born_attn *a = &t->b->a;
     const born_attn_scratch *s = &t->s;
 
-    copy_in(&a->q, t->batch, t->h, a->Tq, a->D, s->Dp, t->at + s->q);
-    copy_in(&t->b->gy, t->batch, t->h, a->Tq, a->Dv, s->Vp, t->at + s->gy);
-    find_shifts(t);
     for (int64_t cut = 0; cut < a->Tq; cut += BORN_ATTN_CUT) {
         int64_t end = a->Tq - cut < BORN_ATTN_CUT ? a->Tq : cut + BORN_ATTN_CUT;
         begin_segment(t);
@@ -378,7 +387,6 @@ static void run_head(item *t, span *met)
         end_segment(t, met);
         t->later = true;
     }
-    if (t->b->dq.p) copy_out(&t->b->dq, t->batch, t->h, a->Tq, a->D, s->Dp, t->at + s->dq, a->scale);
 }
 
 static void run_item(item *t)
@@ -388,17 +396,17 @@ static void run_item(item *t)
     int64_t G = a->Hq / a->Hk;
     span met = { a->T, 0 };
 
-    copy_in(&a->v, t->batch, t->kh, a->T, a->Dv, s->Vp, t->at + s->dv); /* on its way to the panels */
+    copy_in(&a->v, t->batch, t->kh, 0, a->T, a->Dv, s->Vp, t->at + s->dv); /* on its way to the panels */
     turn_rows(t->at + s->dv, s->Tp, a->Dv, s->Vp, t->at + s->v_panels);
-    copy_in(&a->k, t->batch, t->kh, a->T, a->D, s->Dp, t->at + s->k);
+    copy_in(&a->k, t->batch, t->kh, 0, a->T, a->D, s->Dp, t->at + s->k);
     turn_rows(t->at + s->k, s->Tp, a->D, s->Dp, t->at + s->k_panels);
     t->later = false;
     for (int64_t g = 0; g < G; g++) {
         t->h = t->kh * G + g;
         run_head(t, &met);
     }
-    if (t->b->dk.p) copy_out(&t->b->dk, t->batch, t->kh, a->T, a->D, s->Dp, t->at + s->dk, a->scale);
-    if (t->b->dv.p) copy_out(&t->b->dv, t->batch, t->kh, a->T, a->Dv, s->Vp, t->at + s->dv, 1);
+    if (t->b->dk.p) copy_out(&t->b->dk, t->batch, t->kh, 0, a->T, a->D, s->Dp, t->at + s->dk, a->scale);
+    if (t->b->dv.p) copy_out(&t->b->dv, t->batch, t->kh, 0, a->T, a->Dv, s->Vp, t->at + s->dv, 1);
 }
 
 typedef struct back_job {

@@ -28,9 +28,9 @@ bool born__attn_back_plan(const born_call *c, born_attn_back *b, born_attn_scrat
     if (!fits || !dense(&a->q) || !dense(&a->k) || !dense(&a->v) || !dense(&a->y) || !dense(&b->gy)) return false;
     *s = (born_attn_scratch){ .Dp = whole(a->D), .Vp = whole(a->Dv), .Tp = whole(a->T), .Qp = whole(a->Tq) };
     s->rows = a->T <= 512 ? 64 : 32;
-    s->q = take(s, s->Qp * s->Dp);
-    s->gy = take(s, s->Qp * s->Vp);
-    s->dq = take(s, s->Qp * s->Dp);
+    s->q = take(s, s->rows * s->Dp);
+    s->gy = take(s, s->rows * s->Vp);
+    s->dq = take(s, s->rows * s->Dp);
     s->k = take(s, s->Tp * s->Dp);
     s->dk = take(s, s->Tp * s->Dp);
     s->dv = take(s, s->Tp * s->Vp);
@@ -42,7 +42,7 @@ bool born__attn_back_plan(const born_call *c, born_attn_back *b, born_attn_scrat
     s->wide = s->Tp + 16;
     s->p = take(s, s->rows * s->wide);
     s->ds = take(s, s->rows * s->wide);
-    s->shift = take(s, s->Qp);
+    s->shift = take(s, s->rows);
     return true;
 }
 
