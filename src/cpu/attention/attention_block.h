@@ -102,6 +102,25 @@ static void pack_unit(pack *t, int64_t base, int64_t n)
     }
 }
 
+/* While row r of a block is at work: where its result will go, and what the same row of the next item needs. */
+BORN_INLINE void look_ahead(const pack *t, const block *k, int r)
+{
+    const born_attn *a = t->a;
+    int64_t b = k->row.b, h = k->row.h, i = k->row.i + r + BLOCKS * BLOCK;
+
+    fetch(&a->y, b, h, i - BLOCKS * BLOCK, a->Dv);
+    if (i >= a->Tq) {
+        i -= a->Tq;
+        b += ++h / a->Hq;
+        h %= a->Hq;
+    }
+    if (i >= a->Tq || b >= a->B) return;
+    fetch(&a->q, b, h, i, a->D);
+    if (a->past || i >= a->T) return;
+    fetch(&a->k, b, h / (a->Hq / a->Hk), i, a->D);
+    fetch(&a->v, b, h / (a->Hq / a->Hk), i, a->Dv);
+}
+
 /* Masks the last panel, if `masked`; weights of the 16 rows over n keys, their tops and sums by law (b). false: some
    score is -inf. */
 static bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v16 *top, v16 *sum)
@@ -127,7 +146,10 @@ static bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v16 *to
     *top = rows_most(row);
     if (m_any(m_or(v_eq(low, none), v_eq(*top, none)))) return false;
     v_store(most, *top);
-    for (int r = 0; r < BLOCK; r++) row[r] = row_exponents(t->score[r], 0, to, v_set(most[r]));
+    for (int r = 0; r < BLOCK; r++) {
+        look_ahead(t, k, r);
+        row[r] = row_exponents(t->score[r], 0, to, v_set(most[r]));
+    }
     *sum = rows_fold(row);
     return true;
 }

@@ -70,14 +70,6 @@ static void turn_rows(const float *x, int64_t rows, int64_t d, int64_t wide, flo
         }
 }
 
-/* Brings a row of a head nearer, which a prefetcher finds too far from the last one. Inline: gcc takes functions that
-   do nothing else for such without effects. */
-BORN_INLINE void fetch(const born_attn_side *s, int64_t b, int64_t h, int64_t i, int64_t d)
-{
-    const char *row = born__attn_at(s, b, h, i);
-    for (int64_t c = 0; s->p && c < d; c += 16) __builtin_prefetch(row + c * 4, 0, 2);
-}
-
 /* While query i is at work: where its results will go, and operands of later queries and of the next head. */
 BORN_INLINE void look_ahead(const item *t, int64_t i)
 {
