@@ -25,7 +25,7 @@ typedef struct block {
 
 typedef struct pack {
     const born_attn *a;
-    int64_t b, kh, wide;                /* wide: Dv up to whole vectors */
+    int64_t b, kh, wide;                /* wide: Dv up to whole tiles */
     float panel[UNIT * NARROW];         /* 16 keys: D * 16 numbers */
     float value[UNIT * NARROW];         /* wide apart */
     float score[BLOCK][UNIT + 16];      /* + 16: rows at powers of two would share few sets of the first cache */
@@ -40,7 +40,7 @@ static const char *key_at(const born_attn *a, const born_attn_side *now, const b
 }
 
 /* 16 keys from j on as a panel: number d of key i at to[16 * d + i]. */
-static __attribute__((noinline)) void turn_keys(const born_attn *a, int64_t b, int64_t kh, int64_t j, float *to)
+static APART void turn_keys(const born_attn *a, int64_t b, int64_t kh, int64_t j, float *to)
 {
     const float *k[16];
     const int64_t ahead = 32 * a->k.t; /* the panel after the next: keys are far apart for a prefetcher */
@@ -67,10 +67,10 @@ static bool by_position(const born_attn *a)
     return a->softcap <= 0 && !a->allow.p && !a->add.p && !a->add2.p && !a->keep.p && !a->starts && !a->ends;
 }
 
-/* Whether blocks may go this way. */
+/* Whether blocks may go this way; not where there are no vectors. */
 static bool block_fits(const born_attn *a)
 {
-    return by_position(a) && a->left < 0 && !a->sink && !a->smooth && a->D <= NARROW && a->Dv <= NARROW;
+    return BORN_TILE_M > 4 && by_position(a) && a->left < 0 && !a->sink && !a->smooth && a->D <= NARROW && a->Dv <= NARROW;
 }
 
 /* 16 queries from row `row` on of [B, Hq, Tq]. */
@@ -98,7 +98,7 @@ static void pack_unit(pack *t, int64_t base, int64_t n)
         float *to = t->value + j * t->wide;
         int64_t c = 0;
         for (; c + 16 <= a->Dv; c += 16) v_store(to + c, v_load(v + c));
-        if (c < a->Dv) v_store(to + c, v_load_n(v + c, a->Dv - c));
+        for (; c < t->wide; c += 16) v_store(to + c, c < a->Dv ? v_load_n(v + c, a->Dv - c) : v_zero());
     }
 }
 
@@ -123,7 +123,7 @@ BORN_INLINE void look_ahead(const pack *t, const block *k, int r)
 
 /* Masks the last panel, if `masked`; weights of the 16 rows over n keys, their tops and sums by law (b). false: some
    score is -inf. */
-static bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v16 *top, v16 *sum)
+static APART bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v16 *top, v16 *sum)
 {
     const v16 none = v_set(-INFINITY);
     int64_t whole = (n - 1) / 16 * 16, to = whole + 16;
@@ -143,32 +143,34 @@ static bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v16 *to
             low = v_minr(s, low);
         }
     }
-    *top = rows_most(row);
+    *top = rows_join(row, true);
     if (m_any(m_or(v_eq(low, none), v_eq(*top, none)))) return false;
     v_store(most, *top);
     for (int r = 0; r < BLOCK; r++) {
         look_ahead(t, k, r);
         row[r] = row_exponents(t->score[r], 0, to, v_set(most[r]));
     }
-    *sum = rows_fold(row);
+    *sum = rows_join(row, false);
     return true;
 }
 
-/* Products of TILE_R rows from r on with np panels of values from column c on: n keys that all see, then the stairs. */
-BORN_INLINE void value_tile(pack *t, int r, int64_t c, int np, int64_t n, bool stairs)
+/* Products of the weights with the values of n keys. */
+static APART void block_values(pack *t, int64_t n, bool stairs)
 {
-    v16 acc[TILE_R][TILE_P];
-    const float *p = t->score[r], *v = t->value + c;
-
-    tile_zero(acc);
-    tile_chains(acc, np, (terms){ p, UNIT + 16, 1, v, 16, t->wide, n });
-    if (stairs) {
-        p += n;
-        v += n * t->wide;
-        BORN_UNROLL
-        for (int i = 1; i < TILE_R; i++, p++, v += t->wide) tile_term(acc, np, i, p, UNIT + 16, v, 16);
-    }
-    tile_store(acc, np, t->product[r] + c, NARROW);
+    for (int64_t c = 0; c < t->wide; c += TILE_P * 16)
+        for (int r = 0; r < BLOCK; r += TILE_R) {
+            v16 acc[TILE_R][TILE_P];
+            int64_t all = stairs ? n - 15 + r : n; /* keys that all rows see */
+            const float *p = t->score[r], *v = t->value + c;
+            tile_zero(acc);
+            tile_chains(acc, TILE_P, (terms){ p, UNIT + 16, 1, v, 16, t->wide, all });
+            p += all;
+            v += all * t->wide;
+            BORN_UNROLL
+            for (int i = 1; stairs && i < TILE_R; i++, p++, v += t->wide)
+                tile_term(acc, TILE_P, i, p, UNIT + 16, v, 16);
+            tile_store(acc, TILE_P, t->product[r] + c, NARROW);
+        }
 }
 
 /* Takes the products into the results: y * keep + product * take, once the block is done divided by the sums. */
@@ -194,7 +196,7 @@ static void block_unit(pack *t, block *k, int64_t base)
 {
     const born_attn *a = t->a;
     bool last = k->hi - base <= UNIT, stairs = last && k->stairs;
-    int64_t n = last ? k->hi - base : UNIT, c = 0;
+    int64_t n = last ? k->hi - base : UNIT;
     const float *q = (const float *)(const void *)born__attn_at(&a->q, k->row.b, k->row.h, k->row.i);
     const score_job j = { q, (ptrdiff_t)(a->q.t / 4), t->panel, a->D, v_set(a->scale), t->score[0], UNIT + 16 };
     float keep[BLOCK], take[BLOCK];
@@ -212,28 +214,25 @@ static void block_unit(pack *t, block *k, int64_t base)
     }
     v_store(k->m, top);
     v_store(k->sum, sum);
-    for (; c + TILE_P * 16 <= t->wide; c += TILE_P * 16)
-        for (int r = 0; r < BLOCK; r += TILE_R) value_tile(t, r, c, TILE_P, stairs ? n - 15 + r : n, stairs);
-    for (; c < t->wide; c += 16)
-        for (int r = 0; r < BLOCK; r += TILE_R) value_tile(t, r, c, 1, stairs ? n - 15 + r : n, stairs);
+    block_values(t, n, stairs);
     block_end(t, k, keep, take, last);
     k->any = true;
 }
 
-/* `count` whole blocks of rows from row `first` on of [B, Hq, Tq], all over one key head. Those that end with `on`
-   are done. */
-static void run_blocks(pack *t, const born_attn *a, int64_t first, int count)
+/* `count` whole blocks of rows from row `first` on of [B, Hq, Tq], all over one key head. Bit i of the result: block i
+   is done. */
+static unsigned run_blocks(pack *t, const born_attn *a, int64_t first, int count)
 {
     int64_t hi = 0;
 
     t->a = a;
-    t->wide = (a->Dv + 15) / 16 * 16;
+    t->wide = (a->Dv + TILE_P * 16 - 1) / (TILE_P * 16) * (TILE_P * 16);
     for (int i = 0; i < count; i++) {
         block *k = &t->block[i];
         block_start(k, a, first + i * BLOCK);
         if (k->on && k->hi > hi) hi = k->hi;
     }
-    if (!hi) return;
+    if (!hi) return 0;
     t->b = t->block[0].row.b;
     t->kh = t->block[0].row.kh;
     for (int64_t base = 0; base < hi; base += UNIT) {
@@ -241,5 +240,8 @@ static void run_blocks(pack *t, const born_attn *a, int64_t first, int count)
         for (int i = 0; i < count; i++)
             if (t->block[i].on && base < t->block[i].hi) block_unit(t, &t->block[i], base);
     }
+    unsigned done = 0;
+    for (int i = 0; i < count; i++) done |= (unsigned)t->block[i].on << i;
+    return done;
 }
 #endif

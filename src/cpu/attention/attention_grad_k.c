@@ -112,7 +112,7 @@ static void find_shifts(const item *t)
                 }
             row[r] = row_four(lane);
         }
-        v_store(t->at + t->s.shift + i0, rows_fold(row));
+        v_store(t->at + t->s.shift + i0, rows_join(row, false));
     }
 }
 
@@ -214,13 +214,13 @@ static void exponents(const item *t, int g, float by[BLOCK])
         for (int64_t j = in.lo; j < in.hi; j += 16) most = v_maxr(v_load(x + j), most);
         row[r] = most;
     }
-    v16 most = rows_most(row);
+    v16 most = rows_join(row, true);
     v_store(top, v_sel(v_eq(most, none), v_zero(), most)); /* no key: exp(-inf) is 0 as well */
     for (int r = 0; r < BLOCK; r++) {
         if (r < rows_of(t, g)) look_ahead(t, t->i0 + g * BLOCK + r);
         row[r] = row_exponents(p + r * s->wide, in.lo, in.hi, v_set(top[r]));
     }
-    v16 sum = rows_fold(row);
+    v16 sum = rows_join(row, false);
     v_store(by, v_sel(v_eq(sum, v_zero()), v_zero(), v_div(v_set(1), sum)));
 }
 

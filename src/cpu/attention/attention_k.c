@@ -6,10 +6,7 @@
    shorter way (attention_block.h). */
 #include "cpu/attention/attention_block.h"
 
-/* Keeps the code of rare or long steps in one place: copies of them would not fit the first cache. */
-#define APART __attribute__((noinline))
-
-enum { ROWS = 32, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
+enum { ROWS = 2 * BLOCK, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
 
 typedef struct item {
     const born_attn *a;
@@ -93,7 +90,7 @@ static APART v16 filled(const born_attn_row *r, v16 s, int64_t j, int64_t n)
 }
 
 /* The masked scores of keys [j, j + n), -inf where masked; *on: which are not. */
-static v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
+static APART v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
 {
     const born_attn *a = r->a;
     const v16 none = v_set(-INFINITY);
@@ -153,31 +150,17 @@ static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
     return top;
 }
 
-/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. Weights of panels without a key are
-   not written: nobody reads them, and they would add nothing. */
-static bool weigh(item *t, int r, int64_t base, int from, int to)
+/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. */
+static APART bool weigh(item *t, int r, int64_t base, int from, int to)
 {
-    float *p = t->score[r];
-    v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
     uint64_t *on = t->on[r], some = 0;
 
     memset(on, 0, sizeof t->on[r]);
     t->top[r] = v_most(mask_scores(t, r, base, from, to));
     for (int w = 0; w < WORDS; w++) some |= on[w];
     if (!some) return false;
-    v16 top = v_set(t->top[r]);
-    for (int w = 0; w < WORDS; w++) {
-        if (!on[w]) continue;
-        BORN_UNROLL
-        for (int a = 0; a < 4; a++) {
-            float *at = p + w * 64 + a * 16;
-            if (!(on[w] >> a * 16 & 0xffffu)) continue;
-            v16 s = v_load(at), e = v_sel(v_ne(s, v_set(-INFINITY)), exp_v16(v_sub(s, top)), v_zero());
-            v_store(at, e);
-            lane[a] = v_add(lane[a], e);
-        }
-    }
-    t->sum[r] = v_sum(v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])));
+    float top = t->top[r] == -INFINITY ? 0 : t->top[r]; /* all that are seen are NaN */
+    t->sum[r] = v_sum(row_exponents(t->score[r], from * 16, to * 16, v_set(top)));
     return true;
 }
 
@@ -236,7 +219,7 @@ static APART void multiply_own(item *t, int r, int64_t base, int64_t from, int64
 }
 
 /* Rows who[0..m): the run of keys that all see together, in one tile; what is before and behind, row by row. */
-static void multiply_rows(item *t, const int *who, int m, int64_t base)
+static APART void multiply_rows(item *t, const int *who, int m, int64_t base)
 {
     int64_t from = 0, to = UNIT;
     bool first[BORN_TILE_ROWS];
@@ -268,7 +251,7 @@ static void multiply_rows(item *t, const int *who, int m, int64_t base)
 }
 
 /* Takes the unit's product into the row's result. */
-static void merge(item *t, int r)
+static APART void merge(item *t, int r)
 {
     const born_attn *a = t->a;
     born_attn_row *row = &t->row[r];
@@ -337,7 +320,7 @@ static void end_row(born_attn_row *row)
 }
 
 /* Rows [first, first + count) of one key head's, `head` of [B, Hk]. */
-static void run_rows(item *t, int64_t head, int64_t first, int64_t count)
+static APART void run_rows(item *t, int64_t head, int64_t first, int64_t count)
 {
     const born_attn *a = t->a;
     int64_t lo = INT64_MAX, hi = 0, rows = a->Hq / a->Hk * a->Tq;
@@ -373,15 +356,11 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) {
         int64_t head = i / j->per, first = i % j->per * j->rows;
         int64_t stop = rows - first < j->rows ? rows : first + j->rows;
-        int blocks = fits ? (int)((stop - first) / BLOCK) : 0;
-        if (blocks) run_blocks(&p, a, head * rows + first, blocks);
-        for (int64_t r = first, to; r < stop; r = to) { /* what the blocks have left */
-            int at = (int)((r - first) / BLOCK);
-            to = r + BLOCK < stop ? r + BLOCK : stop;
-            if (at < blocks && p.block[at].on) continue;
-            if (to < stop && to - r < ROWS && (at + 1 >= blocks || !p.block[at + 1].on))
-                to = r + ROWS < stop ? r + ROWS : stop;
-            run_rows(&t, head, r, to - r);
+        unsigned done = fits ? run_blocks(&p, a, head * rows + first, (int)((stop - first) / BLOCK)) : 0;
+        for (int64_t r = first, n; r < stop; r += n) { /* what the blocks have left, two at a time */
+            unsigned next = done >> (r - first) / BLOCK;
+            n = next & 3 ? BLOCK : ROWS;
+            if (!(next & 1)) run_rows(&t, head, r, stop - r < n ? stop - r : n);
         }
     }
 }

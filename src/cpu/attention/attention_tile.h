@@ -10,6 +10,9 @@
 #include "cpu/simd/lanes.h"
 #include "ops/attention.h"
 
+/* Keeps the code of rare or long steps in one place: copies of them would not fit the first cache. */
+#define APART __attribute__((noinline))
+
 #if BORN_TILE_M == 8
 enum { TILE_R = 8, TILE_P = 2 };    /* rows and panels; 16 is a multiple of the rows */
 #else
@@ -88,7 +91,7 @@ BORN_INLINE void score_tile(const score_job *j, int64_t p, int r, int np)
     tile_store(acc, np, j->to + r * j->to_row + p * 16, j->to_row);
 }
 
-static void score_panels_of(const score_job *j, int64_t from, int64_t to)
+static APART void score_panels_of(const score_job *j, int64_t from, int64_t to)
 {
     int64_t p = from;
 
@@ -106,20 +109,19 @@ BORN_INLINE void fetch(const born_attn_side *s, int64_t b, int64_t h, int64_t i,
     for (int64_t c = 0; s->p && c < d; c += 16) __builtin_prefetch(row + c * 4, 0, 2);
 }
 
-/* Largest of 16 rows' lanes, lane i that of row i; no NaN. Changes r. */
-BORN_INLINE v16 rows_most(v16 r[16])
+/* Lanes of 16 rows joined by the tree of law (b), lane i of the result from row i: their sums, or the largest where no
+   lane is NaN. Changes r. */
+static APART v16 rows_join(v16 r[16], bool most)
 {
     v_transpose(r);
     for (int h = 8; h > 0; h /= 2)
-        BORN_UNROLL
-        for (int i = 0; i < 8; i++)
-            if (i < h) r[i] = v_maxr(r[i], r[i + h]);
+        for (int i = 0; i < h; i++) r[i] = most ? v_maxr(r[i], r[i + h]) : v_add(r[i], r[i + h]);
     return r[0];
 }
 
-/* Scores of keys [from, to), whole vectors, to exp(score - top) in place, 0 where -inf; top is finite. The four
+/* Scores of keys [from, to), whole vectors, to exp(score - top) in place, 0 where -inf; top is not -inf. The four
    accumulators of law (b) as (0 + 1) + (2 + 3). */
-BORN_INLINE v16 row_exponents(float *p, int64_t from, int64_t to, v16 top)
+static APART v16 row_exponents(float *p, int64_t from, int64_t to, v16 top)
 {
     v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
 
