@@ -102,23 +102,34 @@ static void pack_unit(pack *t, int64_t base, int64_t n)
     }
 }
 
-/* While row r of a block is at work: where its result will go, and what the same row of the next item needs. */
-BORN_INLINE void look_ahead(const pack *t, const block *k, int r)
+/* The block as many rows on as an item has. */
+static block next_block(const born_attn *a, const block *k)
 {
-    const born_attn *a = t->a;
-    int64_t b = k->row.b, h = k->row.h, i = k->row.i + r + BLOCKS * BLOCK;
+    block to = { .row = { .b = k->row.b, .h = k->row.h, .kh = k->row.kh, .i = k->row.i + BLOCKS * BLOCK } };
+    born_attn_row *r = &to.row;
 
-    fetch(&a->y, b, h, i - BLOCKS * BLOCK, a->Dv);
-    if (i >= a->Tq) {
-        i -= a->Tq;
-        b += ++h / a->Hq;
-        h %= a->Hq;
+    if (r->i >= a->Tq) {
+        r->i -= a->Tq;
+        r->h = r->h + 1 < a->Hq ? r->h + 1 : 0;
+        r->b += r->h == 0;
+        r->kh = r->h / (a->Hq / a->Hk);
     }
-    if (i >= a->Tq || b >= a->B) return;
-    fetch(&a->q, b, h, i, a->D);
+    to.on = r->i + BLOCK <= a->Tq && r->b < a->B;
+    return to;
+}
+
+/* While row r of a block is at work: where its result will go, and what a later item needs. */
+BORN_INLINE void look_ahead(const born_attn *a, const block *k, const block *next, int r)
+{
+    const born_attn_row *n = &next->row;
+    int64_t i = n->i + r;
+
+    fetch(&a->y, k->row.b, k->row.h, k->row.i + r, a->Dv);
+    if (!next->on) return;
+    fetch(&a->q, n->b, n->h, i, a->D);
     if (a->past || i >= a->T) return;
-    fetch(&a->k, b, h / (a->Hq / a->Hk), i, a->D);
-    fetch(&a->v, b, h / (a->Hq / a->Hk), i, a->Dv);
+    fetch(&a->k, n->b, n->kh, i, a->D);
+    fetch(&a->v, n->b, n->kh, i, a->Dv);
 }
 
 /* Masks the last panel, if `masked`; weights of the 16 rows over n keys, their tops and sums by law (b). false: some
@@ -127,6 +138,7 @@ static APART bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v
 {
     const v16 none = v_set(-INFINITY);
     int64_t whole = (n - 1) / 16 * 16, to = whole + 16;
+    const block next = next_block(t->a, k);
     v16 low = v_zero(), row[BLOCK];
     float most[BLOCK];
 
@@ -147,7 +159,7 @@ static APART bool block_weigh(pack *t, const block *k, int64_t n, bool masked, v
     if (m_any(m_or(v_eq(low, none), v_eq(*top, none)))) return false;
     v_store(most, *top);
     for (int r = 0; r < BLOCK; r++) {
-        look_ahead(t, k, r);
+        look_ahead(t->a, k, &next, r);
         row[r] = row_exponents(t->score[r], 0, to, v_set(most[r]));
     }
     *sum = rows_join(row, false);

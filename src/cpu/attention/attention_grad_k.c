@@ -18,6 +18,7 @@ typedef struct item {
     float *at;                          /* its scratch */
     const int32_t *sees, *blocks;       /* keys [lo, hi) that each query sees by position, and each 16 of them */
     int64_t batch, kh, h;
+    int64_t next_b, next_kh, next_h;    /* the head after this one */
     int64_t i0, n;                      /* the queries at hand */
     span seen[MOST_BLOCKS], all;        /* keys of each 16 of them, and of any */
     bool later;                         /* not the first segment of the chains over queries */
@@ -74,21 +75,20 @@ static void turn_rows(const float *x, int64_t rows, int64_t d, int64_t wide, flo
 BORN_INLINE void look_ahead(const item *t, int64_t i)
 {
     const born_attn *a = &t->b->a;
-    int64_t next = t->batch * a->Hq + t->h + 1, b = next / a->Hq, h = next % a->Hq, kh = h / (a->Hq / a->Hk);
-    bool more = b < a->B, turn = more && kh != t->kh && i < a->T, here = i + t->s.rows < a->Tq;
+    bool here = i + t->s.rows < a->Tq, more = t->next_b < a->B;
 
     fetch(&t->b->dq, t->batch, t->h, i, a->D);
     if (here || more) {
-        int64_t qb = here ? t->batch : b, qh = here ? t->h : h, q = here ? i + t->s.rows : i % t->s.rows;
-        fetch(&a->q, qb, qh, q, a->D);
-        fetch(&a->y, qb, qh, q, a->Dv);
-        fetch(&t->b->gy, qb, qh, q, a->Dv);
+        int64_t b = here ? t->batch : t->next_b, h = here ? t->h : t->next_h, q = here ? i + t->s.rows : i - t->i0;
+        fetch(&a->q, b, h, q, a->D);
+        fetch(&a->y, b, h, q, a->Dv);
+        fetch(&t->b->gy, b, h, q, a->Dv);
     }
-    if (!turn) return;
+    if (!more || t->next_kh == t->kh || i >= a->T) return;
     fetch(&t->b->dk, t->batch, t->kh, i, a->D);
     fetch(&t->b->dv, t->batch, t->kh, i, a->Dv);
-    fetch(&a->k, b, kh, i, a->D);
-    fetch(&a->v, b, kh, i, a->Dv);
+    fetch(&a->k, t->next_b, t->next_kh, i, a->D);
+    fetch(&a->v, t->next_b, t->next_kh, i, a->Dv);
 }
 
 /* What sum(gy y) is for each query at hand, 16 at a time. */
@@ -368,7 +368,11 @@ static void run_head(item *t, span *met)
 {
     const born_attn *a = &t->b->a;
     const born_attn_scratch *s = &t->s;
+    int64_t next = t->batch * a->Hq + t->h + 1;
 
+    t->next_b = next / a->Hq;
+    t->next_h = next % a->Hq;
+    t->next_kh = t->next_h / (a->Hq / a->Hk);
     for (int64_t cut = 0; cut < a->Tq; cut += BORN_ATTN_CUT) {
         int64_t end = a->Tq - cut < BORN_ATTN_CUT ? a->Tq : cut + BORN_ATTN_CUT;
         begin_segment(t);
@@ -388,8 +392,13 @@ static void run_item(item *t)
     int64_t G = a->Hq / a->Hk;
     span met = { a->T, 0 };
 
-    copy_in(&a->v, t->batch, t->kh, 0, a->T, a->Dv, s->Vp, t->at + s->dv); /* on its way to the panels */
-    turn_rows(t->at + s->dv, s->Tp, a->Dv, s->Vp, t->at + s->v_panels);
+    if (a->T % 16 || a->Dv % 16) {
+        copy_in(&a->v, t->batch, t->kh, 0, a->T, a->Dv, s->Vp, t->at + s->dv); /* on its way to the panels */
+        turn_rows(t->at + s->dv, s->Tp, a->Dv, s->Vp, t->at + s->v_panels);
+    } else {
+        const float *v = (const float *)(const void *)born__attn_at(&a->v, t->batch, t->kh, 0);
+        turn_rows(v, a->T, a->Dv, a->v.t / (int64_t)sizeof *v, t->at + s->v_panels);
+    }
     copy_in(&a->k, t->batch, t->kh, 0, a->T, a->D, s->Dp, t->at + s->k);
     turn_rows(t->at + s->k, s->Tp, a->D, s->Dp, t->at + s->k_panels);
     t->later = false;
