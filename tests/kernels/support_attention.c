@@ -82,8 +82,8 @@ void case_attention(kcase *k, born_dtype t)
     add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
     bool valid = s.past == 0 && case_chance(k, 20);
     int64_t covered = case_chance(k, 20) ? case_in(k, 1, T) : T;
-    add(k, !plain && case_chance(k, 60) ? some_mask(k, case_chance(k, 50) ? BORN_BOOL : BORN_F32, s.B, s.Hq, s.Tq, covered)
-                              : (born_view){ 0 });
+    born_dtype type = case_chance(k, 50) ? BORN_BOOL : BORN_F32;
+    add(k, !plain && case_chance(k, 60) ? some_mask(k, type, s.B, s.Hq, s.Tq, covered) : (born_view){ 0 });
     add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
     add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
     if (valid) add(k, small_ints(k, BORN_I64, s.B, 0, T));

@@ -70,7 +70,8 @@ static bool by_position(const born_attn *a)
 /* Whether blocks may go this way; not where there are no vectors. */
 static bool block_fits(const born_attn *a)
 {
-    return BORN_TILE_M > 4 && by_position(a) && a->left < 0 && !a->sink && !a->smooth && a->D <= NARROW && a->Dv <= NARROW;
+    return BORN_TILE_M > 4 && by_position(a) && a->left < 0 && !a->sink && !a->smooth && a->D <= NARROW &&
+           a->Dv <= NARROW;
 }
 
 /* 16 queries from row `row` on of [B, Hq, Tq]. */

@@ -105,8 +105,9 @@ static APART void score_panels_of(const score_job *j, int64_t from, int64_t to)
    do nothing else for such without effects. */
 BORN_INLINE void fetch(const born_attn_side *s, int64_t b, int64_t h, int64_t i, int64_t d)
 {
+    if (!s->p) return;
     const char *row = born__attn_at(s, b, h, i);
-    for (int64_t c = 0; s->p && c < d; c += 16) __builtin_prefetch(row + c * 4, 0, 2);
+    for (int64_t c = 0; c < d; c += 16) __builtin_prefetch(row + c * 4, 0, 2);
 }
 
 /* Lanes of 16 rows joined by the tree of law (b), lane i of the result from row i: their sums, or the largest where no
