@@ -1,7 +1,7 @@
 /* The gradient of attention (reference and rules: ops/attention_back.c). An item is one key head of one image with all
-   queries over it: its operands are copied dense into the item's scratch, keys and values also as panels; blocks of
-   queries then compute scores, P and dS, and go on with the chains of dq, dk and dv by register tiles. What a block of
-   16 queries sees is a range of keys, whole blocks of 16. */
+   queries over it: its operands are copied dense into the item's scratch, keys and values as panels; blocks of queries
+   then compute scores, P and dS, and go on with the chains of dq, dk and dv by register tiles, which read P and dS by
+   rows or by columns. What a block of 16 queries sees is a range of keys, whole blocks of 16. */
 #include "cpu/attention/attention_tile.h"
 
 #include "cpu/attention/attention.h"
@@ -118,8 +118,7 @@ static void find_shifts(const item *t)
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* Chains over t.n terms, `columns` of them (whole vectors), TILE_R rows: `chain`: on from out; `add`: to what is
-   there. */
+/* A tile of results, rows `wide` apart: chains go on from what is there (chain), or are added to it (add). */
 BORN_INLINE void column_tile(terms t, int np, float *out, int64_t wide, bool chain, bool add)
 {
     v16 acc[TILE_R][TILE_P];
