@@ -62,23 +62,28 @@ void case_attention(kcase *k, born_dtype t)
 {
     born_attention_attrs *a = (born_attention_attrs *)(void *)k->attrs;
     sizes s = some_sizes(k);
-    bool flat = case_chance(k, 40);
+    bool flat = case_chance(k, 40), plain = case_chance(k, 30); /* plain: masked by position alone */
+    if (plain) {
+        s.Tq = 16 * case_in(k, 1, 10) + (case_chance(k, 30) ? case_in(k, 0, 20) : 0);
+        if (case_chance(k, 70)) s.Tk = s.Tq;
+        if (s.past) s.past = 16 * case_in(k, 1, 20);
+    }
     int64_t T = s.past + s.Tk;
 
     (void)t;
     a->q_num_heads = s.Hq;
     a->kv_num_heads = s.Hk;
-    a->is_causal = case_chance(k, 40);
-    if (case_chance(k, 20)) a->softcap = 5;
-    if (case_chance(k, 20)) a->left_window = case_in(k, 0, 100);
+    a->is_causal = case_chance(k, plain ? 80 : 40);
+    if (!plain && case_chance(k, 20)) a->softcap = 5;
+    if (!plain && case_chance(k, 20)) a->left_window = case_in(k, 0, 100);
     if (case_chance(k, 20)) a->right_window = case_in(k, 0, 100);
     add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
     add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
     add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
     bool valid = s.past == 0 && case_chance(k, 20);
     int64_t covered = case_chance(k, 20) ? case_in(k, 1, T) : T;
-    add(k, case_chance(k, 60) ? some_mask(k, case_chance(k, 50) ? BORN_BOOL : BORN_F32, s.B, s.Hq, s.Tq, covered)
-                              : (born_view){ 0 });
+    born_dtype type = case_chance(k, 50) ? BORN_BOOL : BORN_F32;
+    add(k, !plain && case_chance(k, 60) ? some_mask(k, type, s.B, s.Hq, s.Tq, covered) : (born_view){ 0 });
     add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
     add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
     if (valid) add(k, small_ints(k, BORN_I64, s.B, 0, T));

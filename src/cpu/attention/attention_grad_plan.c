@@ -28,9 +28,9 @@ bool born__attn_back_plan(const born_call *c, born_attn_back *b, born_attn_scrat
     if (!fits || !dense(&a->q) || !dense(&a->k) || !dense(&a->v) || !dense(&a->y) || !dense(&b->gy)) return false;
     *s = (born_attn_scratch){ .Dp = whole(a->D), .Vp = whole(a->Dv), .Tp = whole(a->T), .Qp = whole(a->Tq) };
     s->rows = a->T <= 512 ? 64 : 32;
-    s->q = take(s, s->Qp * s->Dp);
-    s->gy = take(s, s->Qp * s->Vp);
-    s->dq = take(s, s->Qp * s->Dp);
+    s->q = take(s, s->rows * s->Dp);
+    s->gy = take(s, s->rows * s->Vp);
+    s->dq = take(s, s->rows * s->Dp);
     s->k = take(s, s->Tp * s->Dp);
     s->dk = take(s, s->Tp * s->Dp);
     s->dv = take(s, s->Tp * s->Vp);
@@ -39,11 +39,10 @@ bool born__attn_back_plan(const born_call *c, born_attn_back *b, born_attn_scrat
     s->dv_part = take(s, parts ? s->Tp * s->Vp : 0);
     s->k_panels = take(s, s->Tp * s->Dp);
     s->v_panels = take(s, s->Tp * s->Vp);
-    s->p = take(s, s->rows * s->Tp);
-    s->ds = take(s, s->rows * s->Tp);
-    s->p_turned = take(s, s->rows * s->Tp);
-    s->ds_turned = take(s, s->rows * s->Tp);
-    s->shift = take(s, s->Qp);
+    s->wide = s->Tp + 16;
+    s->p = take(s, s->rows * s->wide);
+    s->ds = take(s, s->rows * s->wide);
+    s->shift = take(s, s->rows);
     return true;
 }
 
@@ -54,5 +53,7 @@ bool born__query_attention_grad(const born_call *c, born_query *q)
 
     if (!born__attn_back_plan(c, &b, &s)) return false;
     int64_t items = b.a.B * b.a.Hk, places = items < BORN_ATTN_BACK_PLACES ? items : BORN_ATTN_BACK_PLACES;
-    return born__mul_size((size_t)places * sizeof(float), (size_t)s.floats, &q->scratch_bytes);
+    size_t seen = 2 * sizeof(int32_t) * (size_t)(s.Qp + s.Qp / BORN_ATTN_BLOCK);
+    return born__mul_size((size_t)places * sizeof(float), (size_t)s.floats, &q->scratch_bytes) &&
+           born__add_size(q->scratch_bytes, seen, &q->scratch_bytes);
 }

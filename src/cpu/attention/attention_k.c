@@ -2,18 +2,11 @@
    heads of a group, then their queries. Keys of a unit are turned into panels of 16 in the first cache, scores come
    from the tile of the matrix products (chains over D), weights times values from the same tile with the weights as
    rows. Masked keys take no part in those chains, as in the reference: rows of a tile first go over the keys that all
-   of them see, and each over its own before and behind. */
-#include "cpu/simd/lanes.h"
+   of them see, and each over its own before and behind. Where nothing but positions masks, blocks of 16 queries go a
+   shorter way (attention_block.h). */
+#include "cpu/attention/attention_block.h"
 
-#include <stddef.h>
-
-#include "cpu/attention/attention.h"
-#include "cpu/gemm/tile.h"
-
-/* Keeps the code of rare or long steps in one place: copies of them would not fit the first cache. */
-#define APART __attribute__((noinline))
-
-enum { ROWS = 32, UNIT = BORN_ATTN_UNIT, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
+enum { ROWS = 2 * BLOCK, PANELS = UNIT / 16, WIDEST = BORN_ATTN_WIDEST, WORDS = UNIT / 64 };
 
 typedef struct item {
     const born_attn *a;
@@ -28,34 +21,6 @@ typedef struct item {
     int seen[ROWS], seen_count;         /* rows that see a key of the unit */
 } item;
 
-static const char *key_at(const item *t, const born_attn_side *now, const born_attn_side *past, int64_t j)
-{
-    return j < t->a->past ? born__attn_at(past, t->b, t->kh, j) : born__attn_at(now, t->b, t->kh, j - t->a->past);
-}
-
-/* 16 keys from j on as a panel: number d of key i at to[16 * d + i]. */
-static APART void turn_keys(const item *t, int64_t j, float *to)
-{
-    const born_attn *a = t->a;
-    const float *k[16];
-    const int64_t ahead = 32 * a->k.t; /* the panel after the next: keys are far apart for a prefetcher */
-
-    for (int i = 0; i < 16; i++) { /* behind the last key: any key */
-        int64_t at = j + i < a->T ? j + i : a->T - 1;
-        k[i] = (const float *)(const void *)key_at(t, &a->k, &a->past_k, at);
-    }
-    for (int64_t d = 0; d < a->D; d += 16) {
-        v16 r[16];
-        int64_t n = a->D - d < 16 ? a->D - d : 16;
-        for (int i = 0; i < 16; i++) {
-            r[i] = n == 16 ? v_load(k[i] + d) : v_load_n(k[i] + d, n);
-            __builtin_prefetch((const void *)((uintptr_t)(k[i] + d) + (uintptr_t)ahead));
-        }
-        v_transpose(r);
-        for (int i = 0; i < n; i++) v_store(to + (d + i) * 16, r[i]);
-    }
-}
-
 /* Raw scores of panels [from, to) of the unit at `base`, all rows. */
 static void score_panels(item *t, int64_t base, int from, int to)
 {
@@ -65,7 +30,7 @@ static void score_panels(item *t, int64_t base, int from, int to)
 
     for (int p = from; p < to; p += BORN_TILE_N) {
         int n = to - p < BORN_TILE_N ? to - p : BORN_TILE_N;
-        for (int i = 0; i < n; i++) turn_keys(t, base + (p + i) * 16, t->panel + i * size);
+        for (int i = 0; i < n; i++) turn_keys(a, t->b, t->kh, base + (p + i) * 16, t->panel + i * size);
         for (int64_t r0 = 0; r0 < t->count; r0 += BORN_TILE_M) {
             born_tile tile = { .a_step = 1, .b_panel = size, .b_step = 16, .run = &run, .run_count = 1 };
             tile.m = (int)(t->count - r0 < BORN_TILE_M ? t->count - r0 : BORN_TILE_M);
@@ -125,7 +90,7 @@ static APART v16 filled(const born_attn_row *r, v16 s, int64_t j, int64_t n)
 }
 
 /* The masked scores of keys [j, j + n), -inf where masked; *on: which are not. */
-static v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
+static APART v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
 {
     const born_attn *a = r->a;
     const v16 none = v_set(-INFINITY);
@@ -148,12 +113,6 @@ static v16 masked(const born_attn_row *r, v16 s, int64_t j, int64_t n, m16 *on)
     if (a->keep.p || a->starts || a->ends) s = filled(r, s, j, n);
     *on = m_and(m, v_ne(s, none));
     return v_sel(*on, s, none);
-}
-
-/* Whether keys are masked by position alone. */
-static bool by_position(const born_attn *a)
-{
-    return a->softcap <= 0 && !a->allow.p && !a->add.p && !a->add2.p && !a->keep.p && !a->starts && !a->ends;
 }
 
 /* The same as masked, for by_position. */
@@ -191,31 +150,17 @@ static v16 mask_scores(item *t, int r, int64_t base, int from, int to)
     return top;
 }
 
-/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. Weights of panels without a key are
-   not written: nobody reads them, and they would add nothing. */
-static bool weigh(item *t, int r, int64_t base, int from, int to)
+/* Scores of row r to weights, their top and sum by law (b); false: no key is seen. */
+static APART bool weigh(item *t, int r, int64_t base, int from, int to)
 {
-    float *p = t->score[r];
-    v16 lane[4] = { v_zero(), v_zero(), v_zero(), v_zero() };
     uint64_t *on = t->on[r], some = 0;
 
     memset(on, 0, sizeof t->on[r]);
     t->top[r] = v_most(mask_scores(t, r, base, from, to));
     for (int w = 0; w < WORDS; w++) some |= on[w];
     if (!some) return false;
-    v16 top = v_set(t->top[r]);
-    for (int w = 0; w < WORDS; w++) {
-        if (!on[w]) continue;
-        BORN_UNROLL
-        for (int a = 0; a < 4; a++) {
-            float *at = p + w * 64 + a * 16;
-            if (!(on[w] >> a * 16 & 0xffffu)) continue;
-            v16 s = v_load(at), e = v_sel(v_ne(s, v_set(-INFINITY)), exp_v16(v_sub(s, top)), v_zero());
-            v_store(at, e);
-            lane[a] = v_add(lane[a], e);
-        }
-    }
-    t->sum[r] = v_sum(v_add(v_add(lane[0], lane[1]), v_add(lane[2], lane[3])));
+    float top = t->top[r] == -INFINITY ? 0 : t->top[r]; /* all that are seen are NaN */
+    t->sum[r] = v_sum(row_exponents(t->score[r], from * 16, to * 16, v_set(top)));
     return true;
 }
 
@@ -239,7 +184,7 @@ static APART void multiply(item *t, const int *who, int m, int64_t base, int64_t
     for (int r = 0; r < m; r++) tile.a[r] = t->score[who[r]];
     for (int64_t c = 0; c < whole; c += tile.np) {
         tile.np = (int)(whole - c < wide ? whole - c : wide);
-        tile.b = (const float *)(const void *)key_at(t, &a->v, &a->past_v, base + from) + c * 16;
+        tile.b = (const float *)(const void *)key_at(a, &a->v, &a->past_v, t->b, t->kh, base + from) + c * 16;
         tile.b_step = s->t / 4;
         for (int r = 0; r < m; r++) tile.c[r] = t->product[who[r]] + c * 16;
         BORN_K(tile_f32)(&tile);
@@ -274,7 +219,7 @@ static APART void multiply_own(item *t, int r, int64_t base, int64_t from, int64
 }
 
 /* Rows who[0..m): the run of keys that all see together, in one tile; what is before and behind, row by row. */
-static void multiply_rows(item *t, const int *who, int m, int64_t base)
+static APART void multiply_rows(item *t, const int *who, int m, int64_t base)
 {
     int64_t from = 0, to = UNIT;
     bool first[BORN_TILE_ROWS];
@@ -306,7 +251,7 @@ static void multiply_rows(item *t, const int *who, int m, int64_t base)
 }
 
 /* Takes the unit's product into the row's result. */
-static void merge(item *t, int r)
+static APART void merge(item *t, int r)
 {
     const born_attn *a = t->a;
     born_attn_row *row = &t->row[r];
@@ -338,7 +283,7 @@ static void fill_tail(item *t, int64_t base)
     int64_t whole = a->Dv / 16 * 16, n = a->T - base < UNIT ? a->T - base : UNIT;
 
     for (int64_t j = 0; a->Dv > whole && j < n; j++) {
-        const float *v = (const float *)(const void *)key_at(t, &a->v, &a->past_v, base + j);
+        const float *v = (const float *)(const void *)key_at(a, &a->v, &a->past_v, t->b, t->kh, base + j);
         v_store(t->tail[j], v_load_n(v + whole, a->Dv - whole));
     }
 }
@@ -374,31 +319,49 @@ static void end_row(born_attn_row *row)
     }
 }
 
-static int64_t items_per_head(const born_attn *a)
+/* Rows [first, first + count) of one key head's, `head` of [B, Hk]. */
+static APART void run_rows(item *t, int64_t head, int64_t first, int64_t count)
 {
-    return (a->Hq / a->Hk * a->Tq + ROWS - 1) / ROWS;
+    const born_attn *a = t->a;
+    int64_t lo = INT64_MAX, hi = 0, rows = a->Hq / a->Hk * a->Tq;
+
+    t->b = head / a->Hk;
+    t->kh = head % a->Hk;
+    t->count = count;
+    for (int r = 0; r < count; r++) { /* heads of a group are neighbours */
+        born__attn_row_start(&t->row[r], a, head * rows + first + r);
+        if (t->row[r].lo >= t->row[r].hi) continue;
+        lo = t->row[r].lo < lo ? t->row[r].lo : lo;
+        hi = t->row[r].hi > hi ? t->row[r].hi : hi;
+    }
+    for (int64_t u = lo / UNIT * UNIT; u < hi; u += UNIT) run_unit(t, u, lo, hi);
+    for (int r = 0; r < count; r++) end_row(&t->row[r]);
 }
+
+typedef struct job {
+    const born_attn *a;
+    int64_t rows, per;      /* of an item; items of a key head */
+} job;
 
 static void run_items(void *ctx, int64_t begin, int64_t end)
 {
-    const born_attn *a = ctx;
-    int64_t per = items_per_head(a), rows = a->Hq / a->Hk * a->Tq;
+    const job *j = ctx;
+    const born_attn *a = j->a;
+    int64_t rows = a->Hq / a->Hk * a->Tq;
+    bool fits = block_fits(a);
+    pack p;
     item t;
 
     t.a = a;
     for (int64_t i = begin; i < end; i++) {
-        int64_t head = i / per, first = i % per * ROWS, lo = INT64_MAX, hi = 0;
-        t.b = head / a->Hk;
-        t.kh = head % a->Hk;
-        t.count = rows - first < ROWS ? rows - first : ROWS;
-        for (int r = 0; r < t.count; r++) { /* heads of a group are neighbours */
-            born__attn_row_start(&t.row[r], a, head * rows + first + r);
-            if (t.row[r].lo >= t.row[r].hi) continue;
-            lo = t.row[r].lo < lo ? t.row[r].lo : lo;
-            hi = t.row[r].hi > hi ? t.row[r].hi : hi;
+        int64_t head = i / j->per, first = i % j->per * j->rows;
+        int64_t stop = rows - first < j->rows ? rows : first + j->rows;
+        unsigned done = fits ? run_blocks(&p, a, head * rows + first, (int)((stop - first) / BLOCK)) : 0;
+        for (int64_t r = first, n; r < stop; r += n) { /* what the blocks have left, two at a time */
+            unsigned next = done >> (r - first) / BLOCK;
+            n = next & 3 ? BLOCK : ROWS;
+            if (!(next & 1)) run_rows(&t, head, r, stop - r < n ? stop - r : n);
         }
-        for (int64_t u = lo / UNIT * UNIT; u < hi; u += UNIT) run_unit(&t, u, lo, hi);
-        for (int r = 0; r < t.count; r++) end_row(&t.row[r]);
     }
 }
 
@@ -416,7 +379,11 @@ static void engine(const born_attn *a, const born_exec *x)
         born__attn_run(a, x);
         return;
     }
-    born__exec_for(x, a->B * a->Hk * items_per_head(a), 1, run_items, (void *)(uintptr_t)a);
+    int64_t rows = a->Hq / a->Hk * a->Tq, heads = a->B * a->Hk;
+    job j = { .a = a, .rows = BLOCKS * BLOCK };
+    while (j.rows > ROWS && heads * ((rows + j.rows - 1) / j.rows) < 4 * born__pool_threads(x->pool)) j.rows /= 2;
+    j.per = (rows + j.rows - 1) / j.rows;
+    born__exec_for(x, heads * j.per, 1, run_items, &j);
 }
 
 born_status BORN_K(attention_f32)(born_call *c, const born_exec *x)
