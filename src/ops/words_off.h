@@ -40,6 +40,11 @@
 #undef ATANH
 #undef ERF
 #undef SIGMOID
+#undef CDF
+#undef PDF
+#undef GELU_GRAD
+#undef GELU_BEND
+#undef GELU_BEND_SLOPE
 #undef GT
 #undef GE
 #undef LT
