@@ -98,12 +98,12 @@ static void reduce_columns(void *ctx, int64_t begin, int64_t end)
     for (int64_t r = begin, k; r < end; r += k) {
         const float *x = p->x + r % vectors * 16;
         float *y = p->y + r % vectors * 16;
-        int64_t whole = p->columns / 16 - r % vectors, n = p->columns - r % vectors * 16 < 16 ? p->columns - r % vectors * 16 : 16;
+        int64_t left = p->columns - r % vectors * 16, n = left < 16 ? left : 16;
         for (int64_t d = p->rank, i = r / vectors; d-- > 0; i /= p->dim[d]) {
             x += i % p->dim[d] * p->x_step[d];
             y += i % p->dim[d] * p->y_step[d];
         }
-        k = whole < STRIP ? whole : STRIP;
+        k = left / 16 < STRIP ? left / 16 : STRIP;
         if (k > end - r) k = end - r;
         if (p->kind == BORN_REDUCE_SUM && k > 0) {
             sum_strip(p, x, k, y);
