@@ -35,8 +35,8 @@ static int32_t maker(const born_graph *g, const born_structure *s, int32_t k, co
 
     for (int i = 0; i < n->in_count; i++) {
         born_vid v = n->in[i];
-        if (v < 0 || g->value[v].constant || g->value[v].input || g->value[v].channels_last || readers[v] != 1) return -1;
-        if (s->host_value[v] || s->segment_of[v] != s->segment_of[n->out[0]]) return -1;
+        if (v < 0 || g->value[v].constant || g->value[v].input || readers[v] != 1) return -1;
+        if (g->value[v].channels_last || s->host_value[v] || s->segment_of[v] != s->segment_of[n->out[0]]) return -1;
         if (i > 0 && g->value[v].producer != p) return -1;
         p = g->value[v].producer;
     }
@@ -120,7 +120,8 @@ void born__parts_place(const born_gframe *f, born_binding *b, int32_t node)
     for (int j = 0; j < to->in_count; j++) {
         const born_view *v = &out[result_of(n, to->in[j])];
         if (j > 0)
-            born__bind_alias(b, f->graph->structure, to->in[j], to->in[0], at * v->stride[axis] * (int64_t)sizeof(float));
+            born__bind_alias(b, f->graph->structure, to->in[j], to->in[0],
+                             at * v->stride[axis] * (int64_t)sizeof(float));
         at += v->dim[axis];
         bytes += born__view_bytes(v);
     }

@@ -1,8 +1,8 @@
-/* Parts that lie in the whole, without a copy. A node that cuts its operand (PARTS of patterns.def) is not run where only
-   nodes that take gaps (STRIDED) read the parts: these are views of the operand. A node that joins its operands (JOINS)
-   is not run where they are all the results of one STRIDED node, read by nobody else: that node writes them where they
-   go. Found once per graph; whether shapes and dtypes allow it is seen when they are bound. Not where state grows, so
-   that binding again keeps its single rule for places. */
+/* Parts that lie in the whole, without a copy. A node that cuts its operand (PARTS of patterns.def) is not run where
+   only nodes that take gaps (STRIDED) read the parts: these are views of the operand. A node that joins its operands
+   (JOINS) is not run where they are all the results of one STRIDED node, read by nobody else: that node writes them
+   where they go. Found once per graph; whether shapes and dtypes allow it is seen when they are bound. Not where state
+   grows, so that binding again keeps its single rule for places. */
 #ifndef BORN_GRAPH_PARTS_H
 #define BORN_GRAPH_PARTS_H
 #include "graph/frame.h"

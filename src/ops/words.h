@@ -61,6 +61,7 @@
 #define SIGMOID(a) WORD(sigmoid, a)
 #define CDF(a) WORD(cdf, a) /* of the normal distribution, and its density; not as op calls */
 #define PDF(a) WORD(pdf, a)
+#define SIGMOID_X_SLOPE(a, b) WORD(sigmoid_x_slope, a, b) /* s + s (1 - s) b, s = sigmoid(a); 0 b is 0 */
 #define GELU_GRAD(a, b) WORD(gelu_grad, a, b) /* as an op call alone, with the attributes of the row that reads it */
 
 /* composed: what gelu by tanh puts through the sigmoid, and its slope */

@@ -42,6 +42,7 @@
 #undef SIGMOID
 #undef CDF
 #undef PDF
+#undef SIGMOID_X_SLOPE
 #undef GELU_GRAD
 #undef GELU_BEND
 #undef GELU_BEND_SLOPE
