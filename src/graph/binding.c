@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/edit.h"
 #include "graph/frame.h"
+#include "graph/parts.h"
 #include "graph/patterns.h"
 #include "graph/state.h"
 #include "ops/copy_view.h"
@@ -121,8 +122,7 @@ static void gather_inputs(born_gframe *f, born_binding *b, const born_gnode *n, 
     }
 }
 
-/* Makes v an alias of u, `offset` bytes further. */
-static void alias(born_binding *b, const born_structure *st, born_vid v, born_vid u, int64_t offset)
+void born__bind_alias(born_binding *b, const born_structure *st, born_vid v, born_vid u, int64_t offset)
 {
     born_slot *s = &b->slot[v], *from = &b->slot[u];
 
@@ -192,7 +192,7 @@ born_status born__bind_host(born_gframe *f, born_binding *b, int32_t node, bool 
     out[0].offset = 0;
     if (born__view_contiguous(&out[0])) {
         b->slot[n->out[0]].view = out[0];
-        alias(b, f->graph->structure, n->out[0], n->in[0], offset);
+        born__bind_alias(b, f->graph->structure, n->out[0], n->in[0], offset);
         return BORN_OK;
     }
     born_view dense = out[0];
@@ -383,7 +383,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     born_bound_segment *seg = &b->segment[k];
     born_plan_call *pc = &seg->plan.call[seg->plan.count];
     born_query q;
-    bool appends;
+    bool appends, joined = born__parts_lay_out(f, b, node);
 
     BORN_TRY(born__bind_query(f, b, k, node, pc, &q, &appends, err));
     if (q.scratch_bytes > seg->scratch_bytes) seg->scratch_bytes = q.scratch_bytes;
@@ -403,6 +403,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
         s->where = BORN_AT_STATE;
         s->index = tie;
     }
+    if (joined) born__parts_place(f, b, node);
     /* in place: output 0 takes over the storage of an operand that dies here */
     for (int i = 0; i < n->in_count && q.in_place; i++) {
         if (i >= 32 || !(q.in_place >> i & 1u) || n->in[i] < 0) continue;
@@ -412,7 +413,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
             continue;
         born_view keep = o->view;
         int32_t last = o->last_use;
-        alias(b, f->graph->structure, n->out[0], n->in[i], 0);
+        born__bind_alias(b, f->graph->structure, n->out[0], n->in[i], 0);
         o->view = keep;
         if (last > r->last_use) r->last_use = last;
         break;
@@ -458,9 +459,10 @@ static born_status bind_node(born_gframe *f, born_binding *b, int32_t k, int32_t
         int64_t offset = out[0].offset;
         out[0].offset = 0;
         b->slot[n->out[0]].view = out[0];
-        alias(b, s, n->out[0], n->in[0], offset);
+        born__bind_alias(b, s, n->out[0], n->in[0], offset);
         return BORN_OK;
     }
+    if (born__parts_share(f, b, node)) return BORN_OK;
     return bind_call(f, b, k, node, err);
 }
 

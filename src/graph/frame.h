@@ -116,6 +116,8 @@ void born__binding_free(born_gframe *f, born_binding **b);
 /* Binds segment k of b: shapes, kernels, packed weights, offsets. */
 born_status born__bind_segment(born_gframe *f, born_binding *b, int32_t k, born_error *err);
 /* The parts of it that rebind.c uses too. Runs the shape rule of a node on what its operands are now. */
+/* Makes v an alias of u, `offset` bytes further. */
+void born__bind_alias(born_binding *b, const born_structure *st, born_vid v, born_vid u, int64_t offset);
 born_status born__bind_infer(born_gframe *f, born_binding *b, int32_t k, int32_t node, bool *shares, born_error *err);
 born_status born__bind_host(born_gframe *f, born_binding *b, int32_t node, bool shares, int32_t k, born_error *err);
 /* Asks the backend about a node whose shapes are known, and fills its plan entry. */

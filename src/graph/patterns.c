@@ -19,6 +19,9 @@ static const born_pattern rows[] = {
 #define COST(op, operand, axis) { BORN_PATTERN_COST, BORN_OP_##op, 0, operand, axis, 0 },
 #define SELECT(op) { BORN_PATTERN_SELECT, BORN_OP_##op, 0, 0, 0, 0 },
 #define SPREADS(op, pool) { BORN_PATTERN_SPREADS, BORN_OP_##op, BORN_OP_##pool, 0, 0, 0 },
+#define PARTS(op) { BORN_PATTERN_PARTS, BORN_OP_##op, 0, 0, 0, 0 },
+#define JOINS(op) { BORN_PATTERN_JOINS, BORN_OP_##op, 0, 0, 0, 0 },
+#define STRIDED(op) { BORN_PATTERN_STRIDED, BORN_OP_##op, 0, 0, 0, 0 },
 #define APPEND(op, operand, result, axis) { BORN_PATTERN_APPEND, BORN_OP_##op, 0, operand, result, axis },
 #include "graph/patterns.def"
 };
@@ -30,8 +33,7 @@ const born_pattern *born__pattern(born_pattern_kind kind, uint16_t op)
     return NULL;
 }
 
-/* An axis as the node's attribute says; no axis has the number of a missing one. */
-static int axis_of_node(const born_op *op, const void *attrs)
+int born__pattern_axis(const born_op *op, const void *attrs)
 {
     for (int i = 0; op->attrs && attrs && i < op->attrs->count; i++) {
         const born_attr_field *a = &op->attrs->field[i];
@@ -46,7 +48,7 @@ int born__pattern_append(const born_op *op, const void *attrs, int i, int *axis)
 {
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         if (rows[k].kind != BORN_PATTERN_APPEND || rows[k].op != op->id || rows[k].b != i) continue;
-        *axis = rows[k].c == AXIS_OF_NODE ? axis_of_node(op, attrs) : rows[k].c;
+        *axis = rows[k].c == AXIS_OF_NODE ? born__pattern_axis(op, attrs) : rows[k].c;
         return rows[k].a;
     }
     return -1;

@@ -2,7 +2,10 @@
    must be, and a third cuts the node list where something is known only after running. */
 #include "graph/structure.h"
 
+#include <string.h>
+
 #include "base/error.h"
+#include "graph/parts.h"
 
 static bool small_int_input(const born_value *v)
 {
@@ -169,7 +172,9 @@ born_status born__structure_make(born_graph *g, born_error *err)
         s->first_operand = born__arena_alloc(&g->arena, n * sizeof *s->first_operand);
         s->host_node = born__arena_alloc(&g->arena, n);
         s->host_value = born__arena_alloc(&g->arena, v);
-        ok = s->segment && s->last_use && s->segment_of && s->first_operand && s->host_node && s->host_value;
+        s->partner = born__arena_alloc(&g->arena, n * sizeof *s->partner);
+        ok = s->segment && s->last_use && s->segment_of && s->first_operand && s->host_node && s->host_value &&
+             s->partner;
     }
     if (ok) {
         for (size_t i = 0; i < v; i++) s->segment_of[i] = -1;
@@ -177,6 +182,8 @@ born_status born__structure_make(born_graph *g, born_error *err)
         mark_needed(g, able, s);
         cut(g, s, able, late);
         lifetimes(g, s);
+        born__parts_find(g, s, able, stamp);
+        memset(stamp, 0, v * sizeof *stamp);
         ok = fill_incoming(g, s, stamp);
     }
     born__free(able);

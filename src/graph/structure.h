@@ -22,6 +22,7 @@ typedef struct born_structure {
     uint8_t *host_value;            /* per value: 1 = its elements decide shapes */
     int32_t *segment_of;            /* per value: segment that defines it; -1 inputs and constants */
     int max_operands;               /* of any node */
+    int32_t *partner;               /* per node: see parts.h; -1 none */
 } born_structure;
 
 born_status born__structure_make(born_graph *g, born_error *err);

@@ -59,6 +59,14 @@
 #define ATANH(a) WORD(atanh, a)
 #define ERF(a) WORD(erf, a)
 #define SIGMOID(a) WORD(sigmoid, a)
+#define CDF(a) WORD(cdf, a) /* of the normal distribution, and its density; not as op calls */
+#define PDF(a) WORD(pdf, a)
+#define SIGMOID_X_SLOPE(a, b) WORD(sigmoid_x_slope, a, b) /* s + s (1 - s) b, s = sigmoid(a); 0 b is 0 */
+#define GELU_GRAD(a, b) WORD(gelu_grad, a, b) /* as an op call alone, with the attributes of the row that reads it */
+
+/* composed: what gelu by tanh puts through the sigmoid, and its slope */
+#define GELU_BEND(a) MUL(C(1.5957691216057308), ADD(a, MUL(C(0.044715), MUL(a, MUL(a, a)))))
+#define GELU_BEND_SLOPE(a) MUL(C(1.5957691216057308), ADD(C(1), MUL(C(0.134145), MUL(a, a))))
 
 #define GT(a, b) WORD(gt, a, b)
 #define GE(a, b) WORD(ge, a, b)

@@ -52,6 +52,13 @@ static inline double sigmoid_f64(double a)
     double e = born__exp_f64(-fabs(a));
     return (a >= 0 ? 1 : e) / (1 + e);
 }
+static inline double cdf_f64(double a) { return 0.5 * (1 + born__erf_f64(a * 0.7071067811865476)); }
+static inline double pdf_f64(double a) { return 0.3989422804014327 * born__exp_f64(-0.5 * a * a); }
+static inline double sigmoid_x_slope_f64(double a, double b)
+{
+    double s = sigmoid_f64(a), t = s * (1 - s);
+    return t == 0 ? s : s + t * b;
+}
 static inline bool gt_f64(double a, double b) { return a > b; }
 static inline bool ge_f64(double a, double b) { return a >= b; }
 static inline bool lt_f64(double a, double b) { return a < b; }

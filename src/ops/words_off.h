@@ -40,6 +40,12 @@
 #undef ATANH
 #undef ERF
 #undef SIGMOID
+#undef CDF
+#undef PDF
+#undef SIGMOID_X_SLOPE
+#undef GELU_GRAD
+#undef GELU_BEND
+#undef GELU_BEND_SLOPE
 #undef GT
 #undef GE
 #undef LT

@@ -74,6 +74,23 @@ BOUND(atanh, atanh, -1, 1, 2)
 BOUND(erf, erf, -5, 5, 2)
 BOUND(square, ref_square, -5, 5, 0.5)
 
+static double ref_cdf(double x) { return 0.5 * erfc(-x * 0.70710678118654752); }
+static double ref_pdf(double x) { return 0.39894228040143268 * exp(-0.5 * x * x); }
+
+TEST(normal_distribution)
+{
+    double cdf = 0, pdf = 0, tail = 0;
+    for (int i = -1500000; i <= 1500000; i++) {
+        float x = (float)i * 1e-5f;
+        double want = ref_cdf((double)x), off = fabs((double)cdf_f32(x) - want);
+        cdf = fmax(cdf, off);
+        pdf = fmax(pdf, fabs((double)pdf_f32(x) - ref_pdf((double)x)));
+        if (x < 0 && x > -5) tail = fmax(tail, off / want);
+    }
+    printf("  cdf %.3g, its tail %.3g of it, pdf %.3g\n", cdf, tail, pdf);
+    CHECK(cdf <= 7e-8 && tail <= 0.01 && pdf <= 5e-8);
+}
+
 TEST(ulp_pow)
 {
     worst w = { 0, 0 };
@@ -115,6 +132,9 @@ TEST(math_edges)
     CHECK(same(atan_f32(-0.0f), -0.0f) && same(asinh_f32(-INFINITY), -INFINITY) && isnan(erf_f32(NAN)));
     CHECK(same(atanh_f32(1.0f), INFINITY) && same(atanh_f32(-1.0f), -INFINITY) && same(atanh_f32(-0.0f), -0.0f));
     CHECK(isnan(asin_f32(1.5f)) && isnan(acos_f32(-1.5f)) && isnan(acosh_f32(0.5f)) && same(acosh_f32(1.0f), 0.0f));
+    CHECK(same(cdf_f32(0.0f), 0.5f) && same(cdf_f32(-0.0f), 0.5f) && same(cdf_f32(tiny), 0.5f) && isnan(cdf_f32(NAN)));
+    CHECK(same(cdf_f32(INFINITY), 1.0f) && same(cdf_f32(-INFINITY), 0.0f) && same(cdf_f32(-3e38f), 0.0f));
+    CHECK(same(pdf_f32(INFINITY), 0.0f) && same(pdf_f32(-3e38f), 0.0f) && isnan(pdf_f32(NAN)));
     CHECK(same(max_f32(1.0f, NAN), NAN) && same(max_f32(NAN, 1.0f), NAN) && same(max_f32(0.0f, -0.0f), -0.0f));
     CHECK(same(min_f32(2.0f, 1.0f), 1.0f) && same(min_f32(NAN, 1.0f), NAN));
 }

@@ -191,6 +191,7 @@ TEST(gradient_unary_rows)
 #include "ops/rows.h"
     static const born_gelu_attrs by_tanh = { .approximate = 1 };
     check_case(&(gradient_case){ BORN_OP_GELU, &by_tanh, 1, { 1 }, { { 9 } }, -2, 2, NULL, false }, 1);
+    check_case(&(gradient_case){ BORN_OP_GELU_GRAD, &by_tanh, 2, { 1, 1 }, { { 9 }, { 9 } }, -2, 2, NULL, false }, 1);
     static const born_silu_attrs steep = { .alpha = 1.7 };
     check_case(&(gradient_case){ BORN_OP_SILU, &steep, 1, { 1 }, { { 9 } }, -2, 2, NULL, false }, 2);
 }

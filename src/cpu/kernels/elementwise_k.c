@@ -34,19 +34,14 @@ BORN_INLINE void loop2(v16 (*fn)(v16, v16, args), const double *p, const float *
     args a = args_of(p);
     float *z = z_;
     int64_t i = 0;
-    if (!x_one && !y_one) {
+    if (!x_one && !y_one)
         for (; i + 16 <= n; i += 16) v_store(z + i, fn(v_load(x + i), v_load(y + i), a));
-        if (i < n) v_store_n(z + i, fn(v_load_n(x + i, n - i), v_load_n(y + i, n - i), a), n - i);
-    } else if (!x_one) {
-        v16 ys = v_set(*y);
-        for (; i + 16 <= n; i += 16) v_store(z + i, fn(v_load(x + i), ys, a));
-        if (i < n) v_store_n(z + i, fn(v_load_n(x + i, n - i), ys, a), n - i);
-    } else {
-        v16 xs = v_set(*x);
-        for (; i < n; i += 16) {
-            int64_t m = n - i < 16 ? n - i : 16;
-            v_store_n(z + i, fn(xs, y_one ? v_set(*y) : v_load_n(y + i, m), a), m);
-        }
+    else if (!x_one)
+        for (v16 ys = v_set(*y); i + 16 <= n; i += 16) v_store(z + i, fn(v_load(x + i), ys, a));
+    for (; i < n; i += 16) {
+        int64_t m = n - i < 16 ? n - i : 16;
+        v16 xs = x_one ? v_set(*x) : v_load_n(x + i, m), ys = y_one ? v_set(*y) : v_load_n(y + i, m);
+        v_store_n(z + i, fn(xs, ys, a), m);
     }
 }
 
