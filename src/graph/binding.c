@@ -405,7 +405,7 @@ static born_status bind_call(born_gframe *f, born_binding *b, int32_t k, int32_t
     }
     if (joined) born__parts_place(f, b, node);
     /* in place: output 0 takes over the storage of an operand that dies here */
-    for (int i = 0; i < n->in_count && q.in_place; i++) {
+    for (int i = 0; i < n->in_count && q.in_place && !joined; i++) {
         if (i >= 32 || !(q.in_place >> i & 1u) || n->in[i] < 0) continue;
         born_slot *r = &b->slot[b->slot[n->in[i]].root], *o = &b->slot[n->out[0]];
         if (r->where != BORN_AT_BLOCK || r->index != k || r->last_use != node || r->bytes != o->bytes ||

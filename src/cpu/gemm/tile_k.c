@@ -18,7 +18,7 @@ BORN_INLINE v16 columns_at(const float *p, int64_t at, bool one, int n)
     return n == BORN_PANEL ? v_load(p + at) : v_load_n(p + at, n);
 }
 
-/* Results may lie in no cache yet: their lines come while the chains run. */
+/* Results may lie in no cache yet: their lines come while the chains run, unless a tile before fetched them. */
 BORN_INLINE void fetch_results(const born_finish *f, int rows, int panels)
 {
     BORN_UNROLL
