@@ -27,6 +27,25 @@ BORN_INLINE void fetch_results(const born_finish *f, int rows, int panels)
         for (int j = 0; j < panels; j++) __builtin_prefetch(f->out[i] + j * BORN_PANEL, 1);
 }
 
+/* The epilogue of the sums of a tile, its panels one behind the other. */
+static __attribute__((noinline)) void finish_rest(const born_tile *t, const float *sum)
+{
+    const born_finish *f = t->finish;
+
+    for (int i = 0; i < t->m; i++)
+        for (int j = 0; j < t->np; j++, sum += BORN_PANEL) {
+            const int64_t at = (int64_t)j * BORN_PANEL;
+            const int n = j == t->np - 1 ? f->last : BORN_PANEL;
+            v16 v = v_load(sum);
+            if (t->add) v = v_add(v_load(t->c[i] + at), v);
+            if (f->scales) v = v_mul(v, columns_at(f->scales, at, f->scales_one, n));
+            if (f->has_bias) v = v_add(v, columns_at(f->bias[f->bias_shared ? 0 : i], at, f->bias_one, n));
+            if (f->has_residual) v = v_add(v, columns_at(f->residual[i], at, false, n));
+            if (f->relu) v = v_max(v, v_zero());
+            v_store_n(f->out[i] + at, v, n);
+        }
+}
+
 #if BORN_TILE_M == 8
 #define MR 1
 #define NP 1
