@@ -14,25 +14,42 @@ BORN_INLINE v16 normal(bool rms, v16 x, v16 mean, v16 by)
     return rms ? v_div(x, by) : v_mul(v_sub(x, mean), by);
 }
 
+/* n elements, 16 of which need no mask. */
+BORN_INLINE v16 some(const float *x, int64_t n) { return n == 16 ? v_load(x) : v_load_n(x, n); }
+
 BORN_INLINE v16 gained(const float *g, const float *scale, int64_t i, int64_t n)
 {
-    v16 v = v_load_n(g + i, n);
-    return scale ? v_mul(v, v_load_n(scale + i, n)) : v;
+    v16 v = some(g + i, n);
+    return scale ? v_mul(v, some(scale + i, n)) : v;
 }
 
 /* Accumulators of the sums of h = g * scale and of h times the normalised x. */
 BORN_INLINE void row_sums(const born_norm_grad *j, const float *g, const float *x, v16 mean, v16 by, bool rms,
                           v16 lane[2][4])
 {
+    int64_t i = 0;
+
     for (int a = 0; a < 4; a++) lane[0][a] = lane[1][a] = v_zero();
-    for (int64_t i = 0; i < j->n; i += 64)
-        for (int a = 0; a < 4 && i + 16 * a < j->n; a++) {
-            int64_t at = i + 16 * a, k = j->n - at < 16 ? j->n - at : 16;
-            v16 h = gained(g, j->scale, at, k), t = normal(rms, v_load_n(x + at, k), mean, by);
-            m16 in = m_first(k);
-            lane[0][a] = v_sel(in, v_add(lane[0][a], h), lane[0][a]);
-            lane[1][a] = v_sel(in, v_add(lane[1][a], v_mul(h, t)), lane[1][a]);
+    for (; i + 64 <= j->n; i += 64)
+        BORN_UNROLL
+        for (int a = 0; a < 4; a++) {
+            v16 h = gained(g, j->scale, i + 16 * a, 16), t = normal(rms, v_load(x + i + 16 * a), mean, by);
+            lane[0][a] = v_add(lane[0][a], h);
+            lane[1][a] = v_add(lane[1][a], v_mul(h, t));
         }
+    for (int a = 0; a < 4 && i + 16 * a < j->n; a++) {
+        int64_t at = i + 16 * a, k = j->n - at < 16 ? j->n - at : 16;
+        v16 h = gained(g, j->scale, at, k), t = normal(rms, v_load_n(x + at, k), mean, by);
+        m16 in = m_first(k);
+        lane[0][a] = v_sel(in, v_add(lane[0][a], h), lane[0][a]);
+        lane[1][a] = v_sel(in, v_add(lane[1][a], v_mul(h, t)), lane[1][a]);
+    }
+}
+
+BORN_INLINE v16 dx_of(v16 h, v16 normal_x, v16 a, v16 b, v16 by, bool rms)
+{
+    v16 t = v_mul(normal_x, b);
+    return rms ? v_div(v_sub(h, t), by) : v_mul(v_sub(v_sub(h, a), t), by);
 }
 
 /* dx of row r; a and b: the sums over the number of elements. */
@@ -41,12 +58,13 @@ BORN_INLINE void row_dx(const born_norm_grad *j, int64_t r, float a_, float b_, 
     const float *g = j->g + r * j->n, *x = j->x + r * j->n;
     float *dx = j->dx + r * j->n;
     v16 m = v_set(j->mean[r]), d = v_set(j->by[r]), a = v_set(a_), b = v_set(b_);
+    int64_t i = 0, k;
 
-    for (int64_t i = 0; i < j->n; i += 16) {
-        int64_t k = j->n - i < 16 ? j->n - i : 16;
-        v16 h = gained(g, j->scale, i, k), t = v_mul(normal(rms, v_load_n(x + i, k), m, d), b);
-        v_store_n(dx + i, rms ? v_div(v_sub(h, t), d) : v_mul(v_sub(v_sub(h, a), t), d), k);
-    }
+    for (; i + 16 <= j->n; i += 16)
+        v_store(dx + i, dx_of(gained(g, j->scale, i, 16), normal(rms, v_load(x + i), m, d), a, b, d, rms));
+    k = j->n - i;
+    if (k > 0)
+        v_store_n(dx + i, dx_of(gained(g, j->scale, i, k), normal(rms, v_load_n(x + i, k), m, d), a, b, d, rms), k);
 }
 
 BORN_INLINE void one_row(const born_norm_grad *j, int64_t r, bool rms)
@@ -101,8 +119,8 @@ static void rows(void *ctx, int64_t begin, int64_t end)
 }
 
 /* Rows [from, to) of one segment of the chains. */
-BORN_INLINE void segment(const born_norm_grad *j, int64_t c, const int64_t *k, int64_t from, int64_t to, bool rms,
-                         v16 chain[2][WIDE])
+BORN_INLINE void segment(const born_norm_grad *j, int64_t c, const int64_t *k, bool whole, int64_t from, int64_t to,
+                         bool rms, v16 chain[2][WIDE])
 {
     for (int a = 0; a < WIDE; a++) chain[0][a] = chain[1][a] = v_zero();
     for (int64_t r = from; r < to; r++) {
@@ -110,8 +128,8 @@ BORN_INLINE void segment(const born_norm_grad *j, int64_t c, const int64_t *k, i
         BORN_UNROLL
         for (int a = 0; a < WIDE; a++) {
             int64_t at = r * j->n + c + 16 * a;
-            if (!k[a]) continue;
-            v16 g = v_load_n(j->g + at, k[a]), t = normal(rms, v_load_n(j->x + at, k[a]), mean, by);
+            if (!whole && !k[a]) continue;
+            v16 g = some(j->g + at, whole ? 16 : k[a]), t = normal(rms, some(j->x + at, whole ? 16 : k[a]), mean, by);
             chain[0][a] = v_add(chain[0][a], v_mul(g, t));
             chain[1][a] = v_add(chain[1][a], g);
         }
@@ -126,8 +144,9 @@ static void column_group(const born_norm_grad *j, int64_t c, const int64_t *k)
     for (int a = 0; a < WIDE; a++) total[0][a] = total[1][a] = v_zero();
     for (int64_t r = 0; r < j->count; r += BORN_CHAIN_CUT) {
         int64_t to = r + BORN_CHAIN_CUT < j->count ? r + BORN_CHAIN_CUT : j->count;
-        if (j->rms) segment(j, c, k, r, to, true, chain);
-        else segment(j, c, k, r, to, false, chain);
+        if (j->rms) segment(j, c, k, false, r, to, true, chain);
+        else if (k[WIDE - 1] == 16) segment(j, c, k, true, r, to, false, chain);
+        else segment(j, c, k, false, r, to, false, chain);
         for (int a = 0; a < WIDE; a++) {
             total[0][a] = r ? v_add(total[0][a], chain[0][a]) : chain[0][a];
             total[1][a] = r ? v_add(total[1][a], chain[1][a]) : chain[1][a];
