@@ -41,37 +41,50 @@ static int64_t meets(const born_conv *v, int a, int64_t k)
     return v->transposed ? -at : at;
 }
 
-/* Lanes of vector i that move `by` cells along axis a and stay inside; `inner`: cells of that axis' step. */
-static m16 lanes_inside(const born_conv *v, int a, int64_t inner, int64_t by, int64_t i)
-{
-    float inside[LANES];
-    int64_t n = v->win.in[a];
+/* Where the lanes of a vector lie along each axis. */
+typedef struct lanes { v16 at[3]; } lanes;
 
-    for (int64_t l = 0; l < LANES; l++) {
-        int64_t cell = (i * LANES + l) / inner % n + by;
-        inside[l] = cell >= 0 && cell < n ? 1 : 0;
+static lanes find_lanes(const born_window *w, int64_t vector)
+{
+    float at[3][LANES];
+    lanes l;
+    int64_t cell = vector * LANES, k2 = cell % w->in[2], k1 = cell / w->in[2] % w->in[1], k0 = cell / w->in[2] / w->in[1];
+
+    for (int i = 0; i < LANES; i++) {
+        at[0][i] = (float)k0, at[1][i] = (float)k1, at[2][i] = (float)k2;
+        if (++k2 < w->in[2]) continue;
+        k2 = 0;
+        if (++k1 < w->in[1]) continue;
+        k1 = 0, k0++;
     }
-    return v_gt(v_load(inside), v_zero());
+    for (int a = 0; a < 3; a++) l.at[a] = v_load(at[a]);
+    return l;
+}
+
+/* The lanes that tap k of axis a finds inside the image. */
+static m16 lanes_inside(const born_conv *v, const lanes *l, int a, int64_t k)
+{
+    v16 cell = v_add(l->at[a], v_set((float)meets(v, a, k)));
+    return m_and(v_ge(cell, v_zero()), v_lt(cell, v_set((float)v->win.in[a])));
 }
 
 /* Items: vectors of a plane. */
 static void make_masks(void *ctx, int64_t begin, int64_t end)
 {
     const flat_job *j = ctx;
-    const born_conv *v = j->v;
-    const born_window *w = &v->win;
-    const int64_t inner[3] = { w->in[1] * w->in[2], w->in[2], 1 };
+    const int64_t *kernel = j->v->win.kernel;
 
     for (int64_t i = begin; i < end; i++) {
-        int64_t t = 0;
-        for (int64_t k0 = 0; k0 < w->kernel[0]; k0++) {
-            m16 by0 = lanes_inside(v, 0, inner[0], meets(v, 0, k0), i);
-            for (int64_t k1 = 0; k1 < w->kernel[1]; k1++) {
-                m16 by1 = m_and(by0, lanes_inside(v, 1, inner[1], meets(v, 1, k1), i));
-                for (int64_t k2 = 0; k2 < w->kernel[2]; k2++, t++) {
-                    m16 by = m_and(by1, lanes_inside(v, 2, 1, meets(v, 2, k2), i));
-                    j->mask[t * j->f.vectors + i] = by;
-                    j->whole[t * j->f.vectors + i] = m_bits(by) == 0xffff;
+        lanes l = find_lanes(&j->v->win, i);
+        int64_t t = i;
+        for (int64_t k0 = 0; k0 < kernel[0]; k0++) {
+            m16 by0 = lanes_inside(j->v, &l, 0, k0);
+            for (int64_t k1 = 0; k1 < kernel[1]; k1++) {
+                m16 by1 = m_and(by0, lanes_inside(j->v, &l, 1, k1));
+                for (int64_t k2 = 0; k2 < kernel[2]; k2++, t += j->f.vectors) {
+                    m16 by = m_and(by1, lanes_inside(j->v, &l, 2, k2));
+                    j->mask[t] = by;
+                    j->whole[t] = m_bits(by) == 0xffff;
                 }
             }
         }

@@ -22,48 +22,46 @@ typedef struct few_job {
 
 /* ---- the image --------------------------------------------------------------------------------------------------- */
 
-/* The cells of a padded row: where the first lies (may be outside), which exist. */
-typedef struct cells { const float *at; int64_t lo, hi; } cells;
-
-static cells row_cells(const born_conv_weight *v, const float *plane, int64_t d, int64_t h)
+/* Where the row of cells behind the padding starts; NULL: all of it is padding. */
+static const float *row_cells(const born_conv_weight *v, const float *plane, int64_t d, int64_t h)
 {
     const born_window *w = &v->win;
-    int64_t hi = w->in[2] + w->pad[2];
 
     d -= w->pad[0];
     h -= w->pad[1];
-    if (d < 0 || d >= w->in[0] || h < 0 || h >= w->in[1]) return (cells){ NULL, v->phase, v->phase };
-    cells c = { plane + d * v->xs[0] + h * v->xs[1], w->pad[2] < v->phase ? w->pad[2] : v->phase,
-                hi < v->phase ? hi : v->phase };
-    return c;
+    if (d < 0 || d >= w->in[0] || h < 0 || h >= w->in[1]) return NULL;
+    return plane + d * v->xs[0] + h * v->xs[1];
 }
 
-BORN_INLINE float cell_of(const born_conv_weight *v, const cells *c, int64_t i)
+/* One of n interleaved rows. */
+static void put_row(const float *from, int64_t step, int64_t cells, int64_t n, float *to)
 {
-    return i >= c->lo && i < c->hi ? c->at[(i - v->win.pad[2]) * v->xs[2]] : 0;
+    if (from)
+        for (int64_t i = 0; i < cells; i++) to[i * n] = from[i * step];
+    else
+        for (int64_t i = 0; i < cells; i++) to[i * n] = 0;
 }
 
-/* n rows interleaved. */
-static void interleave(const born_conv_weight *v, const cells *c, int64_t n, float *to)
+/* n rows interleaved, with the padding of the last axis. */
+static void interleave(const born_conv_weight *v, const float *const *row, int64_t n, float *to)
 {
-    int64_t lo = c[0].lo, hi = c[0].hi, i = 0;
+    const born_window *w = &v->win;
+    int64_t lo = w->pad[2] < v->phase ? w->pad[2] : v->phase;
+    int64_t hi = w->in[2] + w->pad[2] < v->phase ? w->in[2] + w->pad[2] : v->phase, cells = hi - lo;
 
-    for (int64_t r = 1; r < n; r++) {
-        lo = c[r].lo > lo ? c[r].lo : lo;
-        hi = c[r].hi < hi ? c[r].hi : hi;
-    }
-    for (; i < lo; i++)
-        for (int64_t r = 0; r < n; r++) to[i * n + r] = cell_of(v, &c[r], i);
-    if (n == 3 && v->xs[2] == 1 && i < hi) {        /* as most are: three rows of five, or of three */
-        const float *a = c[0].at - v->win.pad[2], *b = c[1].at - v->win.pad[2], *e = c[2].at - v->win.pad[2];
-        for (; i < hi; i++) {
-            to[3 * i] = a[i];
-            to[3 * i + 1] = b[i];
-            to[3 * i + 2] = e[i];
+    memset(to, 0, (size_t)(lo * n) * sizeof *to);
+    memset(to + hi * n, 0, (size_t)((v->phase - hi) * n) * sizeof *to);
+    to += lo * n;
+    if (n == 3 && v->xs[2] == 1 && row[0] && row[1] && row[2]) {    /* as most are: three rows of five, or of three */
+        const float *a = row[0], *b = row[1], *c = row[2];
+        for (int64_t i = 0; i < cells; i++, to += 3) {
+            to[0] = a[i];
+            to[1] = b[i];
+            to[2] = c[i];
         }
+        return;
     }
-    for (; i < v->phase; i++)
-        for (int64_t r = 0; r < n; r++) to[i * n + r] = cell_of(v, &c[r], i);
+    for (int64_t r = 0; r < n; r++) put_row(row[r], v->xs[2], cells, n, to + r);
 }
 
 /* Items: planes. */
@@ -71,7 +69,7 @@ static void copy_images(void *ctx, int64_t begin, int64_t end)
 {
     const few_job *j = ctx;
     const born_conv_weight *v = j->v;
-    cells row[BORN_PANEL];
+    const float *row[BORN_PANEL];
 
     for (int64_t i = begin; i < end; i++) {
         const float *plane = v->x + i / v->channels * v->xn + i % v->channels * v->xc;
