@@ -236,6 +236,7 @@ born_status BORN_K(conv_weight_f32)(born_call *c, const born_exec *x)
     if (per_item > MOST_TILES) per_item = MOST_TILES;
     j.block = per_item * BORN_TILE_M;
     j.blocks = (v.rows + j.block - 1) / j.block;
+    if (per_item == 1) j.block = (v.rows + j.blocks - 1) / j.blocks;    /* 9 rows are 5 + 4, not 8 + 1 */
     int64_t work = v.pixels * v.panels * j.block;
     born__exec_for(x, v.groups * j.blocks, work >= 1 << 13 ? 1 : (1 << 13) / work + 1, run_items, &j);
     return BORN_OK;
