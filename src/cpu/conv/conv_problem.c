@@ -348,7 +348,8 @@ bool born__query_conv_flat(const born_call *c, born_query *q)
     if (!mul(&image, v.channels * f.plane + 2 * f.margin) || !mul(&image, sizeof(float))) return false;
     if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;
     size_t masks = (size_t)(f.vectors * (v.terms / v.cg));
-    return born__add_size(image, w, &w) && born__add_size(w, masks * (BORN_CONV_MASK_BYTES + 1) + 64, &q->scratch_bytes);
+    return born__add_size(image, w, &w) &&
+           born__add_size(w, masks * (BORN_CONV_MASK_BYTES + 1) + 64, &q->scratch_bytes);
 }
 
 /* One panel: `columns` result channels from w on, terms in the order kernel position, channel. */

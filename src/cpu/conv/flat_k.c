@@ -44,11 +44,12 @@ static int64_t meets(const born_conv *v, int a, int64_t k)
 /* Where the lanes of a vector lie along each axis. */
 typedef struct lanes { v16 at[3]; } lanes;
 
-static lanes find_lanes(const born_window *w, int64_t vector)
+static __attribute__((noinline)) lanes find_lanes(const born_window *w, int64_t vector)
 {
     float at[3][LANES];
     lanes l;
-    int64_t cell = vector * LANES, k2 = cell % w->in[2], k1 = cell / w->in[2] % w->in[1], k0 = cell / w->in[2] / w->in[1];
+    int64_t cell = vector * LANES, row = cell / w->in[2];
+    int64_t k2 = cell % w->in[2], k1 = row % w->in[1], k0 = row / w->in[1];
 
     for (int i = 0; i < LANES; i++) {
         at[0][i] = (float)k0, at[1][i] = (float)k1, at[2][i] = (float)k2;
@@ -62,7 +63,7 @@ static lanes find_lanes(const born_window *w, int64_t vector)
 }
 
 /* The lanes that tap k of axis a finds inside the image. */
-static m16 lanes_inside(const born_conv *v, const lanes *l, int a, int64_t k)
+static __attribute__((noinline)) m16 lanes_inside(const born_conv *v, const lanes *l, int a, int64_t k)
 {
     v16 cell = v_add(l->at[a], v_set((float)meets(v, a, k)));
     return m_and(v_ge(cell, v_zero()), v_lt(cell, v_set((float)v->win.in[a])));
@@ -151,31 +152,28 @@ BORN_INLINE void run_tile(const flat_job *j, const flat_place *p, float (*to)[LA
     for (int i = 0; i < M * V; i++) v_store(to[i], acc[i]);
 }
 
-/* Finishes a tile's sums, `side` vectors a channel, and stores them. Without bias -0 is added, without relu the larger of
-   the sum and -inf is taken: neither changes anything. */
-BORN_INLINE void finish_rows(const flat_job *j, const flat_place *p, const float (*sum)[LANES], const int V)
+/* Finishes a tile's sums, `side` vectors a channel, and stores them. Without bias -0 is added, without relu the larger
+   of the sum and -inf is taken: neither changes anything. */
+static __attribute__((noinline)) void finish_tile(const flat_job *j, const flat_place *p, int64_t side,
+                                                  const float (*sum)[LANES])
 {
     const born_epilogue *e = &j->v->end;
     const v16 least_sum = v_set(e->activation ? 0 : -INFINITY);
-    int64_t left = j->f.plane - (p->vector + V - 1) * LANES;
+    int64_t left = j->f.plane - p->vector * LANES;
     float *y = p->y;
 
     for (int64_t m = 0; m < p->live; m++, y += e->out_col) {
-        v16 r[SIDE], bias = v_set(e->has_bias ? p->bias[m * e->bias_col] : -0.0f);
-        BORN_UNROLL
-        for (int q = 0; q < V; q++, sum++) r[q] = v_max(v_add(v_load(*sum), bias), least_sum);
-        BORN_UNROLL
-        for (int q = 0; q < V - 1; q++) v_store(y + q * LANES, r[q]);
-        if (left < LANES) v_store_n(y + (V - 1) * LANES, r[V - 1], left);
-        else v_store(y + (V - 1) * LANES, r[V - 1]);
+        v16 bias = v_set(e->has_bias ? p->bias[m * e->bias_col] : -0.0f);
+        if (side == SIDE && left >= SIDE * LANES) {
+            BORN_UNROLL
+            for (int q = 0; q < SIDE; q++, sum++) v_store(y + q * LANES, v_max(v_add(v_load(*sum), bias), least_sum));
+            continue;
+        }
+        for (int64_t q = 0; q < side; q++, sum++) {
+            v16 r = v_max(v_add(v_load(*sum), bias), least_sum);
+            v_store_n(y + q * LANES, r, least(left - q * LANES, LANES));
+        }
     }
-}
-
-static void finish_tile(const flat_job *j, const flat_place *p, int64_t side, const float (*sum)[LANES])
-{
-    if (SIDE > 3 && side == 3) finish_rows(j, p, sum, SIDE > 3 ? 3 : 1);
-    else if (SIDE > 1 && side > 1) finish_rows(j, p, sum, SIDE);
-    else finish_rows(j, p, sum, 1);
 }
 
 #define TILE(M, V)                                                                                                    \

@@ -1,9 +1,9 @@
 /* conv_weight_grad with few result channels (at most 8) and few kernel rows, over planes: the matrix product of
-   weight_k.c the other way round. Rows are result channels, read where the incoming gradient lies; a panel of columns is
-   as many rows of the kernel as fit into sixteen lanes. So that a panel is sixteen neighbours, the image is copied with
-   that many of its rows interleaved, padding as zeros: from pixel to pixel it moves by one group, and nothing is
-   gathered. Items are the law's segments of 1,024 pixels, each with the copy of what it reads, in the first cache; their
-   sums meet afterwards, left to right. */
+   weight_k.c the other way round. Rows are result channels, read where the incoming gradient lies; a panel of columns
+   is as many rows of the kernel as fit into sixteen lanes. So that a panel is sixteen neighbours, the image is copied
+   with that many of its rows interleaved, padding as zeros: from pixel to pixel it moves by one group, and nothing is
+   gathered. Items are the law's segments of 1,024 pixels, each with the copy of what it reads, in the first cache;
+   their sums meet afterwards, left to right. */
 #include "cpu/simd/simd.h"
 
 #include <stddef.h>

@@ -154,7 +154,9 @@ static void run_step(const weight_job *j, int64_t g, int64_t r0, int64_t r1, con
     const born_conv_weight *v = j->v;
     int64_t width = v->panels * BORN_PANEL;
     const float *x = j->x + g * v->cg * j->xc;
-    born_tile t = { .a_step = 1, .b_panel = BORN_PANEL, .b_step = v->g_step, .run = run, .run_count = count, .chain = more };
+    born_tile t = { .a_step = 1, .b_panel = BORN_PANEL, .b_step = v->g_step, .run = run, .run_count = count };
+
+    t.chain = more;
 
     for (int64_t p = 0; p < v->panels; p += t.np) {
         for (int64_t r = r0; r < r1; r += BORN_TILE_M) {

@@ -147,8 +147,8 @@ bool born__query_conv_weight_few(const born_call *c, born_query *q)
     if (!born__conv_weight_of(c, &v)) return false;
     const born_window *w = &v.win;
     int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN;
-    if (v.mg > 8 || rows > BORN_WEIGHT_FEW || w->kernel[2] > BORN_PANEL || w->kernel[0] > 1 || w->out[0] > 1) return false;
-    if (w->in[0] > 1 || w->pad[0] != 0) return false;
+    if (v.mg > 8 || rows > BORN_WEIGHT_FEW || w->kernel[2] > BORN_PANEL) return false;
+    if (w->kernel[0] > 1 || w->out[0] > 1 || w->in[0] > 1 || w->pad[0] != 0) return false;
     if (w->stride[2] != 1 || w->dilation[2] != 1 || (v.gs[2] != 1 && w->out[2] > 1)) return false;
     if (w->stride[1] > BORN_CHAIN || w->dilation[1] > BORN_CHAIN) return false;
     born__conv_weight_few(&v, &f);

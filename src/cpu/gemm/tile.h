@@ -41,8 +41,9 @@ typedef struct born_tile {
     const born_run *run;
     int64_t run_count;
     int64_t a_step;             /* floats between a row's terms in A */
-    uintptr_t fetch;            /* with each term, the line at fetch, then at fetch_step bytes behind it, and so on, goes to
-                                   the second cache, for a tile to come; 0: none. Only a hint, which large tiles take */
+    uintptr_t fetch;            /* with each term, the line at fetch, then at fetch_step bytes behind it, and so on,
+                                   goes to the second cache, for a tile to come; 0: none. Only a hint, which large
+                                   tiles take */
     int64_t fetch_step;
     const born_finish *finish;  /* the result goes through it to finish->out; NULL: it goes to c */
     int m, np;

@@ -134,8 +134,8 @@ BORN_INLINE float *cell_of_row(const born_pool_job *j, const pool_place *p, int6
 }
 
 /* Results [begin, end) of a row. */
-BORN_INLINE void pool_cells(const born_pool_job *j, pool_place *p, int64_t begin, int64_t end,
-                            void (*pixel)(const born_pool_job *j, const pool_place *p))
+static __attribute__((noinline)) void pool_cells(const born_pool_job *j, pool_place *p, int64_t begin, int64_t end,
+                                                 void (*pixel)(const born_pool_job *j, const pool_place *p))
 {
     for (p->o[2] = begin; p->o[2] < end; p->o[2]++) {
         born__window_taps(&j->win, 2, p->o[2], &p->lo[2], &p->hi[2]);
@@ -166,28 +166,22 @@ static void max_quads(const born_pool_job *j, const float *x, float *y, int64_t 
 
     for (; count > 0; count--) {
         for (int64_t c = 0; c < j->channels; c += 16) {
-            int64_t n = j->channels - c < 16 ? j->channels - c : 16;
             const float *at = x + c;
-            if (n == 16) {
-                v16 best = v_max(v_load(at + tap[1]), v_load(at + tap[0]));
-                v_store(y + c, v_max(v_load(at + tap[3]), v_max(v_load(at + tap[2]), best)));
-            } else {
-                v16 best = v_max(v_load_n(at + tap[1], n), v_load_n(at + tap[0], n));
-                v_store_n(y + c, v_max(v_load_n(at + tap[3], n), v_max(v_load_n(at + tap[2], n), best)), n);
-            }
+            v16 best = v_max(v_load(at + tap[1]), v_load(at + tap[0]));
+            v_store(y + c, v_max(v_load(at + tap[3]), v_max(v_load(at + tap[2]), best)));
         }
         x = (const float *)(const void *)((const char *)x + x_step);
         y = (float *)(void *)((char *)y + y_step);
     }
 }
 
-/* Steps of a window's cells from its first, in floats; false: not four. */
+/* Steps of a window's cells from its first, in floats; false: not four, or no whole vectors of channels. */
 static bool quad_taps(const born_pool_job *j, ptrdiff_t tap[QUAD])
 {
     const int64_t *k = j->win.kernel;
     int n = 0;
 
-    if (k[0] > QUAD || k[1] > QUAD || k[2] > QUAD || k[0] * k[1] * k[2] != QUAD) return false;
+    if (j->channels % 16 != 0 || k[0] > QUAD || k[1] > QUAD || k[2] > QUAD || k[0] * k[1] * k[2] != QUAD) return false;
     for (int64_t k0 = 0; k0 < k[0]; k0++)
         for (int64_t k1 = 0; k1 < k[1]; k1++)
             for (int64_t k2 = 0; k2 < k[2]; k2++)
