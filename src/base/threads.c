@@ -67,8 +67,8 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
 #include <unistd.h>
 
 #define MOST_THREADS 1024
-#define RANGES_PER_THREAD 8
-#define SPIN_SECONDS 30e-6
+#define RANGES_PER_THREAD 16
+#define SPIN_SECONDS 200e-6
 #define STACK_BYTES ((size_t)1 << 20)
 #define CACHE_LINE 64
 
@@ -76,14 +76,22 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
 #define GATE_ACTIVE (GATE_OPEN - 1)
 #define GATE_EPOCH ((uint64_t)1 << 32)
 
+/* Ranges that belong to one thread: others take of them when they have none of their own left. So who worked on the
+   first half of one loop works on the first half of the next, and finds in its caches what it left there. */
+typedef struct share {
+    _Alignas(CACHE_LINE) atomic_int_fast32_t next;
+    int32_t end;
+} share;
+
 struct born_pool {
     /* the job: written while the gate is closed and nobody is inside */
     void (*body)(void *ctx, int64_t begin, int64_t end);
     void *ctx;
     int64_t n, range;
-    int32_t range_count;
-    _Alignas(CACHE_LINE) atomic_int_fast32_t next;      /* the next range to hand out */
+    share *share;               /* of the caller and of each worker */
+    int32_t shares;             /* of them that have any range */
     _Alignas(CACHE_LINE) _Atomic uint64_t gate;
+    atomic_int started;         /* workers that have a number */
     atomic_int taken;           /* some caller holds the workers; words: riscv64 has no exchange of bytes */
     atomic_bool stop;
     atomic_int sleepers;        /* workers on `wake` */
@@ -122,15 +130,18 @@ int born__cpu_count(void)
     return count < MOST_THREADS ? count : MOST_THREADS;
 }
 
-/* Takes ranges until none is left. */
-static void work(born_pool *p)
+/* Takes ranges until none is left: thread `me`'s own first. */
+static void work(born_pool *p, int me)
 {
-    for (;;) {
-        int32_t i = (int32_t)atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
-        if (i >= p->range_count) return;
-        int64_t begin = (int64_t)i * p->range;
-        int64_t end = p->n - begin > p->range ? begin + p->range : p->n;
-        p->body(p->ctx, begin, end);
+    for (int k = 0; k < p->shares; k++) {
+        share *s = &p->share[(me + k) % p->shares];
+        for (;;) {
+            int32_t i = (int32_t)atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+            if (i >= s->end) break;
+            int64_t begin = (int64_t)i * p->range;
+            int64_t end = p->n - begin > p->range ? begin + p->range : p->n;
+            p->body(p->ctx, begin, end);
+        }
     }
 }
 
@@ -168,6 +179,7 @@ static void *worker_main(void *arg)
 {
     born_pool *p = arg;
     uint64_t seen = 0;
+    int me = atomic_fetch_add(&p->started, 1) + 1;
     born_fpenv before = born__fpenv_enter();
     for (;;) {
         wait_for_job(p, seen);
@@ -176,7 +188,7 @@ static void *worker_main(void *arg)
         while (gate_calls(gate, seen)) {
             if (!atomic_compare_exchange_weak(&p->gate, &gate, gate + 1)) continue;
             seen = gate / GATE_EPOCH;
-            work(p);
+            work(p, me);
             uint64_t left = atomic_fetch_sub(&p->gate, 1) - 1;
             if ((left & (GATE_OPEN | GATE_ACTIVE)) == 0 && atomic_load(&p->caller_sleeps) != 0) {
                 pthread_mutex_lock(&p->lock);
@@ -211,6 +223,15 @@ static void finish_job(born_pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+static void deal_ranges(born_pool *p, int32_t count)
+{
+    p->shares = count < p->workers + 1 ? count : p->workers + 1;
+    for (int32_t k = 0; k < p->shares; k++) {
+        atomic_store_explicit(&p->share[k].next, (int32_t)((int64_t)k * count / p->shares), memory_order_relaxed);
+        p->share[k].end = (int32_t)((int64_t)(k + 1) * count / p->shares);
+    }
+}
+
 void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void *ctx, int64_t begin, int64_t end),
                     void *ctx)
 {
@@ -220,15 +241,14 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
         body(ctx, 0, n);
         return;
     }
-    int64_t share = (int64_t)(pool->workers + 1) * RANGES_PER_THREAD;
+    int64_t most = (int64_t)(pool->workers + 1) * RANGES_PER_THREAD;
     int64_t grains = (n - 1) / grain + 1;
-    int64_t per_range = (grains - 1) / share + 1;
+    int64_t per_range = (grains - 1) / most + 1;
     pool->body = body;
     pool->ctx = ctx;
     pool->n = n;
     pool->range = per_range * grain;
-    pool->range_count = (int32_t)((grains - 1) / per_range + 1);
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    deal_ranges(pool, (int32_t)((grains - 1) / per_range + 1));
     uint64_t epoch = atomic_load(&pool->gate) / GATE_EPOCH + 1;
     (void)atomic_exchange(&pool->gate, epoch * GATE_EPOCH | GATE_OPEN);
     if (atomic_load(&pool->sleepers) > 0) {
@@ -236,7 +256,7 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
         pthread_cond_broadcast(&pool->wake);
         pthread_mutex_unlock(&pool->lock);
     }
-    work(pool);
+    work(pool, 0);
     finish_job(pool);
     atomic_store(&pool->taken, 0);
 }
@@ -269,7 +289,8 @@ static born_status pool_init(born_pool *p, int want, born_error *err)
         pthread_mutex_destroy(&p->lock);
         return born__fail(err, BORN_NOMEM, "threads: no condition variable");
     }
-    p->thread = (pthread_t *)(void *)(p + 1);
+    p->share = (share *)(p + 1);
+    p->thread = (pthread_t *)(void *)(p->share + want + 1);
     p->owner = getpid();
     start_workers(p, want);
     return BORN_OK;
@@ -281,7 +302,7 @@ born_status born__pool_open(int threads, born_pool **out, born_error *err)
     int cpus = born__cpu_count();
     int want = threads > 0 ? threads : cpus;
     if (want > MOST_THREADS) want = MOST_THREADS;
-    size_t bytes = sizeof(born_pool) + (size_t)(want - 1) * sizeof(pthread_t);
+    size_t bytes = sizeof(born_pool) + (size_t)want * (sizeof(share) + sizeof(pthread_t));
     born_pool *p = born__calloc(1, bytes);
     BORN_FAIL_IF(p == NULL, err, BORN_NOMEM, "threads: no memory for a pool of %d", want);
     p->spin = want <= cpus;

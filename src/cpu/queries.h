@@ -34,6 +34,7 @@ bool born__query_attention_grad(const born_call *c, born_query *q);
 bool born__query_attention(const born_call *c, born_query *q);
 bool born__query_conv(const born_call *c, born_query *q);
 void born__pack_conv(const born_call *c, void *dst);
+bool born__query_conv_flat(const born_call *c, born_query *q);
 bool born__query_conv_batch(const born_call *c, born_query *q);
 bool born__query_conv_pixels(const born_call *c, born_query *q);
 bool born__query_conv_weight_few(const born_call *c, born_query *q);

@@ -352,7 +352,9 @@ static void make_conv(kcase *k, born_dtype t)
     w[1] = cg;
     y[0] = x[0];
     y[1] = w[0];
-    bool one = case_chance(k, 30);
+    bool keep = pixels && case_chance(k, 40), one = !keep && case_chance(k, 30); /* keep: images keep their size */
+    if (keep) layout = 0, w[0] = groups * (mg = case_in(k, 1, case_chance(k, 50) ? 8 : 40));
+    if (keep) w[1] = cg = case_in(k, 1, 4), x[1] = groups * cg, y[1] = w[0];
     for (int i = 0; i < s; i++) {
         kernel[i] = one ? 1 : case_in(k, 1, s == 3 ? 3 : 5);
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
@@ -362,6 +364,10 @@ static void make_conv(kcase *k, born_dtype t)
         w[2 + i] = kernel[i];
         int64_t reach = (kernel[i] - 1) * dil[i] + 1;
         x[2 + i] = case_in(k, 1, s == 3 ? 5 : 14);
+        if (keep) {
+            stride[i] = 1, pads[i] = case_in(k, 0, reach - 1), pads[s + i] = reach - 1 - pads[i];
+            x[2 + i] = case_in(k, s == 3 ? 4 : 8, s == 3 ? 9 : 30);
+        }
         if (x[2 + i] + pads[i] + pads[s + i] < reach) x[2 + i] = reach;
         y[2 + i] = (x[2 + i] + pads[i] + pads[s + i] - reach) / stride[i] + 1;
     }
@@ -369,13 +375,13 @@ static void make_conv(kcase *k, born_dtype t)
     a->strides = case_ints(k, s, stride);
     a->dilations = case_ints(k, s, dil);
     a->pads = case_ints(k, 2 * s, pads);
-    a->activation = some_activation(k);
+    a->activation = keep && case_chance(k, 80) ? case_chance(k, 50) * BORN_OP_RELU : some_activation(k);
     a->alpha = 0.1;
     a->beta = 1.5;
     add(k, case_view(k, t, 2 + s, x, layout));
     add(k, case_view(k, t, 2 + s, w, 0));
     born_view none = { 0 };
-    bool bias = case_chance(k, 60), residual = case_chance(k, 40), scale = case_chance(k, 30);
+    bool bias = case_chance(k, 60), residual = !keep && case_chance(k, 40), scale = !keep && case_chance(k, 30);
     if (bias || residual || scale) add(k, bias ? case_view(k, t, 1, &y[1], 0) : none);
     if (residual || scale) add(k, residual ? case_view(k, t, 2 + s, y, layout) : none);
     if (scale) add(k, case_view(k, t, 1, &y[1], 0));
@@ -393,6 +399,8 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     if (pixels) layout = 0, mg = case_in(k, 1, 10), cg = case_in(k, 1, 30);
     x[0] = y[0] = case_in(k, 1, 3);
     if (pixels && case_chance(k, 40)) x[0] = y[0] = case_in(k, 24, 70), layout = case_chance(k, 50);
+    bool keep = pixels && case_chance(k, 40); /* images keep their size */
+    if (keep) layout = 0, cg = case_in(k, 1, 8);
     x[1] = w[0] = groups * cg;
     w[1] = mg;
     y[1] = groups * mg;
@@ -401,10 +409,12 @@ static void make_conv_transpose(kcase *k, born_dtype t)
         dil[i] = case_chance(k, 70) ? 1 : case_in(k, 1, 3);
         stride[i] = pixels ? 1 : case_in(k, 1, 3);
         more[i] = case_in(k, 0, stride[i] - 1);
-        x[2 + i] = case_in(k, 1, s == 3 ? 4 : 12);
+        x[2 + i] = keep ? case_in(k, s == 3 ? 4 : 8, s == 3 ? 9 : 30) : case_in(k, 1, s == 3 ? 4 : 12);
         int64_t full = (x[2 + i] - 1) * stride[i] + (kernel[i] - 1) * dil[i] + 1 + more[i];
         pads[i] = case_in(k, 0, full > 4 ? 2 : 0);
         pads[s + i] = case_in(k, 0, full > 4 ? 1 : 0);
+        int64_t reach = (kernel[i] - 1) * dil[i];
+        if (keep) pads[i] = case_in(k, 0, reach), pads[s + i] = reach - pads[i];
         y[2 + i] = full - pads[i] - pads[s + i];
     }
     a->group = groups;
@@ -412,12 +422,12 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     a->dilations = case_ints(k, s, dil);
     a->pads = case_ints(k, 2 * s, pads);
     a->output_padding = case_ints(k, s, more);
-    a->activation = some_activation(k);
+    a->activation = keep && case_chance(k, 80) ? case_chance(k, 50) * BORN_OP_RELU : some_activation(k);
     a->alpha = 0.1;
     a->beta = 1.5;
     add(k, case_view(k, t, 2 + s, x, layout));
     add(k, case_view(k, t, 2 + s, w, 0));
-    bool bias = case_chance(k, 60), residual = case_chance(k, 30);
+    bool bias = case_chance(k, 60), residual = !keep && case_chance(k, 30);
     if (bias || residual) add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
     if (residual) add(k, case_view(k, t, 2 + s, y, layout));
 }

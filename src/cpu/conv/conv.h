@@ -52,6 +52,10 @@ bool born__conv_classes(const born_conv *v, born_conv_classes *c);
 void born__conv_taps(const born_conv *v, int a, int64_t o, int64_t *lo, int64_t *hi);
 /* For pixels_k.c: the length of its copied rows. */
 int64_t born__conv_pixels_width(const born_conv *v);
+/* For flat_k.c: cells of an image's plane, vectors of sixteen of them, cells beside an image that may be read. */
+typedef struct born_conv_flat { int64_t plane, vectors, margin; } born_conv_flat;
+enum { BORN_CONV_MASK_BYTES = 64 };     /* no level's mask has more */
+void born__conv_flat_of(const born_conv *v, born_conv_flat *f);
 /* Panels in all. */
 int64_t born__conv_panels(const born_conv *v);
 

@@ -289,6 +289,69 @@ bool born__query_conv_batch(const born_call *c, born_query *q)
     return born__add_size(x, w, &q->scratch_bytes);
 }
 
+void born__conv_flat_of(const born_conv *v, born_conv_flat *f)
+{
+    const born_window *w = &v->win;
+    const int64_t inner[3] = { w->in[1] * w->in[2], w->in[2], 1 };
+
+    f->plane = inner[0] * w->in[0];
+    f->vectors = (f->plane + BORN_PANEL - 1) / BORN_PANEL;
+    f->margin = BORN_PANEL;
+    for (int a = 0; a < 3; a++) {
+        int64_t reach = (w->kernel[a] - 1) * w->dilation[a], before = w->pad[a], after = reach - w->pad[a];
+        f->margin += (before > after ? before : after) * inner[a];
+    }
+}
+
+/* Whether cells follow each other without a gap. */
+static bool dense_plane(const born_window *w, const int64_t step[3])
+{
+    return (w->in[2] == 1 || step[2] == 1) && (w->in[1] == 1 || step[1] == w->in[2]) &&
+           (w->in[0] == 1 || step[0] == w->in[1] * w->in[2]);
+}
+
+enum { MOST_MASKS = 1 << 12 };
+
+/* Images keep their size, lie without gaps, and most lanes of most taps are inside them. */
+static bool flat_fits(const born_conv *v, born_conv_flat *f)
+{
+    const born_window *w = &v->win;
+    double met = 1;
+
+    if (v->batch < 1 || v->terms / v->cg < 2) return false;
+    for (int a = 0; a < 3; a++) {
+        int64_t lo, hi, sum = 0;
+        int64_t reach = (w->kernel[a] - 1) * w->dilation[a];
+        if (w->stride[a] != 1 || w->in[a] != w->out[a] || w->pad[a] < 0 || w->pad[a] > reach) return false;
+        if (w->in[a] > MOST_MASKS * BORN_PANEL) return false;
+        for (int64_t o = 0; o < w->out[a]; o++, sum += hi - lo) born__conv_taps(v, a, o, &lo, &hi);
+        met *= (double)sum;
+    }
+    if (w->in[0] > MOST_MASKS * BORN_PANEL / w->in[1] / w->in[2]) return false;
+    born__conv_flat_of(v, f);
+    int64_t taps = v->terms / v->cg;
+    if (f->vectors * taps > MOST_MASKS || met < 0.6 * (double)(f->vectors * taps * BORN_PANEL)) return false;
+    if (!dense_plane(w, v->xs) || !dense_plane(w, v->ys) || (v->channels > 1 && v->xc != f->plane)) return false;
+    return f->margin <= f->plane && (v->batch == 1 || v->xn == v->channels * f->plane);
+}
+
+bool born__query_conv_flat(const born_call *c, born_query *q)
+{
+    born_conv v;
+    born_conv_flat f;
+    size_t image = 2, w = sizeof(float);
+
+    if (!born__conv_of(c, &v) || c->packed || v.depthwise || v.terms > BORN_CHAIN) return false;
+    if (v.mg < 2 || (v.mg > 8 && v.cg > 4) || v.terms / v.cg > BORN_CONV_TAPS) return false;
+    if (v.end.has_residual || v.end.has_scales || (v.end.activation && v.end.activation != BORN_OP_RELU)) return false;
+    if (!flat_fits(&v, &f)) return false;
+    if (!mul(&image, v.channels * f.plane + 2 * f.margin) || !mul(&image, sizeof(float))) return false;
+    if (!mul(&w, v.groups) || !mul(&w, v.mg + BORN_PANEL) || !mul(&w, v.terms)) return false;
+    size_t masks = (size_t)(f.vectors * (v.terms / v.cg));
+    return born__add_size(image, w, &w) &&
+           born__add_size(w, masks * (BORN_CONV_MASK_BYTES + 1) + 64, &q->scratch_bytes);
+}
+
 /* One panel: `columns` result channels from w on, terms in the order kernel position, channel. */
 static void pack_panel(const born_conv *v, const float *w, int64_t columns, float *to)
 {

@@ -24,11 +24,18 @@ typedef struct born_conv_weight {
     size_t scratch_bytes;
 } born_conv_weight;
 
-enum { BORN_WEIGHT_FEW = 8 };           /* rows of a kernel, over all channels, that weight_few_k.c takes */
+enum {
+    BORN_WEIGHT_FEW = 8,                /* rows of a kernel, over all channels, that weight_few_k.c takes */
+    BORN_WEIGHT_FEW_FLOATS = 1 << 14,   /* of the copied lines of a segment */
+};
 
-/* For weight_few_k.c, whose kernel is no wider than a panel: kernel rows of a panel, panels of the kernel's second
-   axis, rows of a plane of the copied image. */
-void born__conv_weight_few(const born_conv_weight *v, int64_t *together, int64_t *panels, int64_t *lines);
+/* For weight_few_k.c, whose kernel is no wider than a panel. */
+typedef struct born_conv_few {
+    int64_t together, panels;           /* kernel rows of a panel; panels of the kernel's second axis */
+    int64_t reach;                      /* from the first panel's row to the last's, in kernel rows */
+    int64_t lines, most;                /* interleaved lines of an image; the most that a segment reads of a channel */
+} born_conv_few;
+void born__conv_weight_few(const born_conv_weight *v, born_conv_few *f);
 /* Do segments of 1,024 pixels have tables of their own (weight_last_k.c)? Where they are many and tables small. */
 bool born__conv_weight_apart(const born_conv_weight *v);
 /* false: not for these kernels. */

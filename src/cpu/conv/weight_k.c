@@ -154,8 +154,9 @@ static void run_step(const weight_job *j, int64_t g, int64_t r0, int64_t r1, con
     const born_conv_weight *v = j->v;
     int64_t width = v->panels * BORN_PANEL;
     const float *x = j->x + g * v->cg * j->xc;
-    born_tile t = { .a_step = 1, .b_panel = BORN_PANEL, .b_step = v->g_step, .run = run, .run_count = count,
-                    .chain = more };
+    born_tile t = { .a_step = 1, .b_panel = BORN_PANEL, .b_step = v->g_step, .run = run, .run_count = count };
+
+    t.chain = more;
 
     for (int64_t p = 0; p < v->panels; p += t.np) {
         for (int64_t r = r0; r < r1; r += BORN_TILE_M) {
@@ -237,6 +238,7 @@ born_status BORN_K(conv_weight_f32)(born_call *c, const born_exec *x)
     if (per_item > MOST_TILES) per_item = MOST_TILES;
     j.block = per_item * BORN_TILE_M;
     j.blocks = (v.rows + j.block - 1) / j.block;
+    if (per_item == 1) j.block = (v.rows + j.blocks - 1) / j.blocks;    /* 9 rows are 5 + 4, not 8 + 1 */
     int64_t work = v.pixels * v.panels * j.block;
     born__exec_for(x, v.groups * j.blocks, work >= 1 << 13 ? 1 : (1 << 13) / work + 1, run_items, &j);
     return BORN_OK;

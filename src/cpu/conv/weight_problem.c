@@ -122,13 +122,18 @@ bool born__query_conv_weight_last(const born_call *c, born_query *q)
            born__add_size(all, zeros, &all) && born__mul_size(all, sizeof(float), &q->scratch_bytes);
 }
 
-void born__conv_weight_few(const born_conv_weight *v, int64_t *together, int64_t *panels, int64_t *lines)
+void born__conv_weight_few(const born_conv_weight *v, born_conv_few *f)
 {
     const born_window *w = &v->win;
+    int64_t rows = (BORN_CHAIN + w->out[2] - 2) / w->out[2] + 1;        /* of results that a segment may touch */
 
-    *together = BORN_PANEL / w->kernel[2] < w->kernel[1] ? BORN_PANEL / w->kernel[2] : w->kernel[1];
-    *panels = (w->kernel[1] + *together - 1) / *together;
-    *lines = (w->out[1] - 1) * w->stride[1] + (*panels - 1) * *together * w->dilation[1] + 1;
+    f->together = BORN_PANEL / w->kernel[2] < w->kernel[1] ? BORN_PANEL / w->kernel[2] : w->kernel[1];
+    f->panels = (w->kernel[1] + f->together - 1) / f->together;
+    f->reach = (f->panels - 1) * f->together;
+    f->lines = (w->out[1] - 1) * w->stride[1] + f->reach * w->dilation[1] + 1;
+    f->most = (rows / w->out[1] + 2) * f->lines;
+    int64_t near = rows * w->stride[1] + (rows / w->out[1] + 2) * (f->reach * w->dilation[1] + 1);
+    if (near < f->most) f->most = near;
 }
 
 /* Rows of the incoming gradient dense, and so few result channels and kernel rows that a lane for each result channel
@@ -136,16 +141,19 @@ void born__conv_weight_few(const born_conv_weight *v, int64_t *together, int64_t
 bool born__query_conv_weight_few(const born_call *c, born_query *q)
 {
     born_conv_weight v;
-    size_t sums, cells;
+    born_conv_few f;
+    size_t sums, lines;
 
     if (!born__conv_weight_of(c, &v)) return false;
     const born_window *w = &v.win;
-    int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN, together, panels, lines;
+    int64_t rows = v.rows / w->kernel[2], segments = (v.pixels + BORN_CHAIN - 1) / BORN_CHAIN;
     if (v.mg > 8 || rows > BORN_WEIGHT_FEW || w->kernel[2] > BORN_PANEL) return false;
+    if (w->kernel[0] > 1 || w->out[0] > 1 || w->in[0] > 1 || w->pad[0] != 0) return false;
     if (w->stride[2] != 1 || w->dilation[2] != 1 || (v.gs[2] != 1 && w->out[2] > 1)) return false;
-    born__conv_weight_few(&v, &together, &panels, &lines);
-    return product(&sums, (int64_t[]){ v.groups, segments, v.mg, rows * BORN_PANEL }, 4) &&
-           product(&cells, (int64_t[]){ v.batch, v.channels, v.size[0], lines, v.phase, together }, 6) &&
-           born__add_size(sums, cells, &sums) && born__add_size(sums, (size_t)2 * BORN_PANEL, &sums) &&
+    if (w->stride[1] > BORN_CHAIN || w->dilation[1] > BORN_CHAIN) return false;
+    born__conv_weight_few(&v, &f);
+    if (!product(&lines, (int64_t[]){ f.most, v.phase, f.together, v.cg }, 4)) return false;
+    return lines + BORN_PANEL <= BORN_WEIGHT_FEW_FLOATS &&
+           product(&sums, (int64_t[]){ v.groups, segments, v.mg, rows * BORN_PANEL }, 4) &&
            born__mul_size(sums, sizeof(float), &q->scratch_bytes);
 }

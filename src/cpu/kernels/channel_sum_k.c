@@ -124,16 +124,16 @@ BORN_INLINE void sum_rows(const int set, const born_plane_sums *s, int64_t begin
 /* ---- channels side by side ------------------------------------------------------------------------------------- */
 
 /* The lanes of one sum of one vector of channels, folded: those behind `used` are zeros. */
-static __attribute__((noinline)) void fold_lanes(float (*lane)[WIDE][16], int64_t used, int k, float *to)
+static __attribute__((noinline)) void fold_lanes(float (*lane)[16], int width, int64_t used, float *to)
 {
     v16 fold[16];
 
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 16; i++, lane += width) {
         if (i >= used) fold[i] = v_zero();
-        else if (used <= 16) fold[i] = v_load(lane[i][k]);
+        else if (used <= 16) fold[i] = v_load(lane[0]);
         else
-            fold[i] = v_add(v_add(v_load(lane[i][k]), v_load(lane[16 + i][k])),
-                            v_add(v_load(lane[32 + i][k]), v_load(lane[48 + i][k])));
+            fold[i] = v_add(v_add(v_load(lane[0]), v_load(lane[16 * width])),
+                            v_add(v_load(lane[32 * width]), v_load(lane[48 * width])));
     }
     for (int half = 8; half >= 1; half /= 2)
         for (int i = 0; i < half; i++) fold[i] = v_add(fold[i], fold[half + i]);
@@ -165,22 +165,21 @@ BORN_INLINE void add_cell(const int set, int vectors, const float *x, const floa
 BORN_INLINE void chunk_last(const int set, int vectors, const strip *p, int64_t cells, const float *means,
                             int64_t live, float *to)
 {
-    const int sums = terms_of(set);
-    _Alignas(64) float lane[LANES][WIDE][16];
+    const int sums = terms_of(set), width = sums * vectors;
+    _Alignas(64) float lane[LANES * WIDE][16];
     int64_t used = cells < LANES ? cells : LANES, rows = used <= 16 ? used : LANES;
+    int64_t together = width <= 4 ? LANES : 16;     /* as many lanes as stay in the first cache */
 
-    /* a quarter of the lanes at a time: these stay in the first cache, and sixteen cells are read in one go */
-    for (int64_t quarter = 0; quarter < used; quarter += 16)
-        for (int64_t first = quarter; first < cells; first += LANES) {
-            int64_t end = first + 16 < cells ? first + 16 : cells;
+    for (int64_t part = 0; part < used; part += together)
+        for (int64_t first = part; first < cells; first += LANES) {
+            int64_t end = first + together < cells ? first + together : cells;
             const float *x = p->x + first * p->x_step, *g = p->g + first * p->g_step;
             for (int64_t i = first; i < end; i++, x += p->x_step, g += p->g_step)
-                add_cell(set, vectors, x, g, means, live, i < LANES, lane[i % LANES]);
+                add_cell(set, vectors, x, g, means, live, i < LANES, lane + i % LANES * width);
         }
-    for (int64_t i = used; i < rows; i++)
-        for (int k = 0; k < sums * vectors; k++) v_store(lane[i][k], v_zero());
+    for (int64_t i = used * width; i < rows * width; i++) v_store(lane[i], v_zero());
     for (int v = 0; v < vectors; v++)
-        for (int k = 0; k < sums; k++) fold_lanes(lane, used, v * sums + k, to + (k * vectors + v) * 16);
+        for (int k = 0; k < sums; k++) fold_lanes(lane + v * sums + k, width, used, to + (k * vectors + v) * 16);
 }
 
 /* `vectors` of channels from c on of batch entry n. */
@@ -216,8 +215,8 @@ BORN_INLINE void sum_last(const int set, const born_plane_sums *s, int64_t begin
 
     for (int64_t i = begin, k; i < end; i += k) {
         int64_t c = i % blocks * 16, live = s->x.channels - c < 16 ? s->x.channels - c : 16;
-        bool wide = end - i >= VECTORS && s->x.channels - c >= 16 * VECTORS;
-        k = wide ? VECTORS : 1;
+        k = (s->x.channels - c) / 16 < end - i ? (s->x.channels - c) / 16 : end - i;    /* whole vectors */
+        k = k < 1 ? 1 : k > VECTORS ? VECTORS : k;
         sum_strip(set, (int)k, s, i / blocks, c, live);
     }
 }

@@ -122,6 +122,17 @@ static void run_window(const window *w, const place *at, const float *g, int64_t
     }
 }
 
+/* The windows from o on along the last axis that have the same span as that one. */
+static int64_t same_windows(const born_pool_back *p, int64_t o, const span *s)
+{
+    const born_window *w = &p->win;
+    int64_t reach = (w->kernel[2] - 1) * w->dilation[2], at = o * w->stride[2] - w->pad[2];
+
+    if (at < 0 || s->hi - s->lo < w->kernel[2]) return 1;
+    int64_t more = (w->in[2] - 1 - reach - at) / w->stride[2], left = w->out[2] - o;
+    return more + 1 < left ? more + 1 : left;
+}
+
 /* All windows of some channels of a batch entry. */
 static void run_image(const born_pool_back *p, const float *x, float *dx, const float *g, const int64_t gs[3],
                       int64_t channels)
@@ -129,13 +140,13 @@ static void run_image(const born_pool_back *p, const float *x, float *dx, const 
     span now[3], listed[3] = { { -1, -1, -1 } };
     window w = { .taps = 0 };
     place here = { .x = x, .dx = dx };
-    int64_t o[3];
+    int64_t o[3], from = p->win.stride[2] * p->xs[2], to = p->win.stride[2] * p->ds[2];
 
     for (o[0] = 0; o[0] < p->win.out[0]; o[0]++) {
         now[0] = span_of(p, 0, o[0]);
         for (o[1] = 0; o[1] < p->win.out[1]; o[1]++) {
             now[1] = span_of(p, 1, o[1]);
-            for (o[2] = 0; o[2] < p->win.out[2]; o[2]++) {
+            for (o[2] = 0; o[2] < p->win.out[2];) {
                 const float *at = g + o[0] * gs[0] + o[1] * gs[1] + o[2] * gs[2];
                 here.from = start_of(p, o, p->xs);
                 here.to = start_of(p, o, p->ds);
@@ -145,7 +156,10 @@ static void run_image(const born_pool_back *p, const float *x, float *dx, const 
                     memcpy(listed, now, sizeof now);
                     list_taps(p, now, &w);
                 }
-                run_window(&w, &here, at, channels, p->apart);
+                int64_t count = same_windows(p, o[2], &now[2]);
+                o[2] += count;
+                for (; count > 0; count--, here.from += from, here.to += to, at += gs[2])
+                    run_window(&w, &here, at, channels, p->apart);
             }
         }
     }

@@ -10,6 +10,7 @@
 typedef struct pool_place {
     int64_t lo[3], hi[3], o[3];
     const float *x;             /* of the batch entry */
+    char *row;                  /* of results */
     float *y;                   /* of the pixel */
 } pool_place;
 
@@ -115,33 +116,109 @@ static void average_pixel(const born_pool_job *j, const pool_place *p)
     }
 }
 
-BORN_INLINE void pool_rows(const born_pool_job *j, int64_t begin, int64_t end,
-                           void (*pixel)(const born_pool_job *j, const pool_place *p))
+/* The r-th row of results. */
+static pool_place find_row(const born_pool_job *j, int64_t r)
 {
-    for (int64_t r = begin; r < end; r++) {
-        pool_place p;
-        p.o[1] = r % j->win.out[1];
-        p.o[0] = r / j->win.out[1] % j->win.out[0];
-        int64_t batch = r / j->win.out[1] / j->win.out[0];
-        p.x = (const float *)(const void *)(j->x + batch * j->xn);
-        char *y = j->y + batch * j->yn + p.o[0] * j->ys[0] + p.o[1] * j->ys[1];
-        for (int a = 0; a < 2; a++) born__window_taps(&j->win, a, p.o[a], &p.lo[a], &p.hi[a]);
-        for (p.o[2] = 0; p.o[2] < j->win.out[2]; p.o[2]++, y += j->ys[2]) {
-            born__window_taps(&j->win, 2, p.o[2], &p.lo[2], &p.hi[2]);
-            p.y = (float *)(void *)y;
-            pixel(j, &p);
-        }
+    pool_place p = { .o = { r / j->win.out[1] % j->win.out[0], r % j->win.out[1], 0 } };
+    int64_t batch = r / j->win.out[1] / j->win.out[0];
+
+    p.x = (const float *)(const void *)(j->x + batch * j->xn);
+    p.row = j->y + batch * j->yn + p.o[0] * j->ys[0] + p.o[1] * j->ys[1];
+    for (int a = 0; a < 2; a++) born__window_taps(&j->win, a, p.o[a], &p.lo[a], &p.hi[a]);
+    return p;
+}
+
+BORN_INLINE float *cell_of_row(const born_pool_job *j, const pool_place *p, int64_t o)
+{
+    return (float *)(void *)(p->row + o * j->ys[2]);
+}
+
+/* Results [begin, end) of a row. */
+static __attribute__((noinline)) void pool_cells(const born_pool_job *j, pool_place *p, int64_t begin, int64_t end,
+                                                 void (*pixel)(const born_pool_job *j, const pool_place *p))
+{
+    for (p->o[2] = begin; p->o[2] < end; p->o[2]++) {
+        born__window_taps(&j->win, 2, p->o[2], &p->lo[2], &p->hi[2]);
+        p->y = cell_of_row(j, p, p->o[2]);
+        pixel(j, p);
     }
+}
+
+/* ---- maxima of whole windows of four cells, as most are ---------------------------------------------------------- */
+
+enum { QUAD = 4 };
+
+/* The windows of a row that have every tap of the last axis: [first, end). */
+static void whole_windows(const born_window *w, int64_t *first, int64_t *end)
+{
+    int64_t s = w->stride[2], room = w->in[2] - 1 - (w->kernel[2] - 1) * w->dilation[2] + w->pad[2];
+
+    *first = (w->pad[2] + s - 1) / s;
+    *end = room < 0 ? 0 : room / s + 1;
+    if (*end > w->out[2]) *end = w->out[2];
+    if (*first > *end) *first = *end;
+}
+
+/* `count` pixels side by side. */
+static void max_quads(const born_pool_job *j, const float *x, float *y, int64_t count, const ptrdiff_t tap[QUAD])
+{
+    const ptrdiff_t x_step = (ptrdiff_t)(j->win.stride[2] * j->xs[2]), y_step = (ptrdiff_t)j->ys[2];
+
+    for (; count > 0; count--) {
+        for (int64_t c = 0; c < j->channels; c += 16) {
+            const float *at = x + c;
+            v16 best = v_max(v_load(at + tap[1]), v_load(at + tap[0]));
+            v_store(y + c, v_max(v_load(at + tap[3]), v_max(v_load(at + tap[2]), best)));
+        }
+        x = (const float *)(const void *)((const char *)x + x_step);
+        y = (float *)(void *)((char *)y + y_step);
+    }
+}
+
+/* Steps of a window's cells from its first, in floats; false: not four, or no whole vectors of channels. */
+static bool quad_taps(const born_pool_job *j, ptrdiff_t tap[QUAD])
+{
+    const int64_t *k = j->win.kernel;
+    int n = 0;
+
+    if (j->channels % 16 != 0 || k[0] > QUAD || k[1] > QUAD || k[2] > QUAD || k[0] * k[1] * k[2] != QUAD) return false;
+    for (int64_t k0 = 0; k0 < k[0]; k0++)
+        for (int64_t k1 = 0; k1 < k[1]; k1++)
+            for (int64_t k2 = 0; k2 < k[2]; k2++)
+                tap[n++] = (ptrdiff_t)(k0 * j->win.dilation[0] * j->xs[0] + k1 * j->win.dilation[1] * j->xs[1] +
+                                       k2 * j->win.dilation[2] * j->xs[2]) / (ptrdiff_t)sizeof(float);
+    return true;
 }
 
 static void max_rows(void *ctx, int64_t begin, int64_t end)
 {
-    pool_rows(ctx, begin, end, max_pixel);
+    const born_pool_job *j = ctx;
+    const born_window *w = &j->win;
+    ptrdiff_t tap[QUAD];
+    bool quads = quad_taps(j, tap);
+    int64_t first = 0, last = 0;
+
+    if (quads) whole_windows(w, &first, &last);
+    for (int64_t r = begin; r < end; r++) {
+        pool_place p = find_row(j, r);
+        bool whole = quads && p.hi[0] - p.lo[0] == w->kernel[0] && p.hi[1] - p.lo[1] == w->kernel[1];
+        if (!whole) {
+            pool_cells(j, &p, 0, w->out[2], max_pixel);
+            continue;
+        }
+        pool_cells(j, &p, 0, first, max_pixel);
+        p.o[2] = first;
+        max_quads(j, cell_at(j, &p, 0, 0, 0), cell_of_row(j, &p, first), last - first, tap);
+        pool_cells(j, &p, last, w->out[2], max_pixel);
+    }
 }
 
 static void average_rows(void *ctx, int64_t begin, int64_t end)
 {
-    pool_rows(ctx, begin, end, average_pixel);
+    for (int64_t r = begin; r < end; r++) {
+        pool_place p = find_row(ctx, r);
+        pool_cells(ctx, &p, 0, ((const born_pool_job *)ctx)->win.out[2], average_pixel);
+    }
 }
 
 static born_status pool_run(const born_call *c, const born_exec *x, void (*rows)(void *, int64_t, int64_t))
