@@ -5,11 +5,6 @@
 #include "support_cases.h"
 #include "tensor/view.h"
 
-static void add(kcase *k, born_view v)
-{
-    k->in[k->call.in_count++] = v;
-}
-
 typedef struct sizes { int64_t B, Hq, Hk, Tq, Tk, D, Dv, past; } sizes;
 
 static sizes some_sizes(kcase *k)
@@ -77,16 +72,16 @@ void case_attention(kcase *k, born_dtype t)
     if (!plain && case_chance(k, 20)) a->softcap = 5;
     if (!plain && case_chance(k, 20)) a->left_window = case_in(k, 0, 100);
     if (case_chance(k, 20)) a->right_window = case_in(k, 0, 100);
-    add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
-    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
-    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
+    case_add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
+    case_add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
+    case_add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
     bool valid = s.past == 0 && case_chance(k, 20);
     int64_t covered = case_chance(k, 20) ? case_in(k, 1, T) : T;
     born_dtype type = case_chance(k, 50) ? BORN_BOOL : BORN_F32;
-    add(k, !plain && case_chance(k, 60) ? some_mask(k, type, s.B, s.Hq, s.Tq, covered) : (born_view){ 0 });
-    add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
-    add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
-    if (valid) add(k, small_ints(k, BORN_I64, s.B, 0, T));
+    case_add(k, !plain && case_chance(k, 60) ? some_mask(k, type, s.B, s.Hq, s.Tq, covered) : (born_view){ 0 });
+    case_add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
+    case_add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
+    if (valid) case_add(k, small_ints(k, BORN_I64, s.B, 0, T));
 }
 
 /* q k v y gy */
@@ -106,10 +101,10 @@ void case_attention_grad(kcase *k, born_dtype t)
     if (case_chance(k, 20)) a->left_window = case_in(k, 0, 100);
     if (case_chance(k, 20)) a->right_window = case_in(k, 0, 100);
     if (case_chance(k, 20)) a->scale = 0.3;
-    add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
-    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
-    add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
-    for (int i = 0; i < 2; i++) add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.Dv));
+    case_add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.D));
+    case_add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.D));
+    case_add(k, heads(k, flat, s.B, s.Hk, s.Tk, s.Dv));
+    for (int i = 0; i < 2; i++) case_add(k, heads(k, flat, s.B, s.Hq, s.Tq, s.Dv));
 }
 
 /* q k v bias mask added past_k past_v */
@@ -122,20 +117,21 @@ void case_multi_head(kcase *k, born_dtype t)
     (void)t;
     a->num_heads = s.Hk;
     a->unidirectional = case_chance(k, 30);
-    add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
-    add(k, heads(k, true, s.B, s.Hk, s.Tk, s.D));
-    add(k, heads(k, true, s.B, s.Hk, s.Tk, s.Dv));
-    add(k, case_chance(k, 30) ? case_view(k, BORN_F32, 1, &columns, 0) : (born_view){ 0 });
+    case_add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
+    case_add(k, heads(k, true, s.B, s.Hk, s.Tk, s.D));
+    case_add(k, heads(k, true, s.B, s.Hk, s.Tk, s.Dv));
+    case_add(k, case_chance(k, 30) ? case_view(k, BORN_F32, 1, &columns, 0) : (born_view){ 0 });
     born_view mask = { 0 };
     if (case_chance(k, 30)) mask = small_ints(k, BORN_I32, s.B, 0, T);
     else if (case_chance(k, 40)) {
         mask = small_ints(k, BORN_I32, s.B * T, 0, 1);
         mask = (born_view){ .dtype = BORN_I32, .rank = 2, .dim = { s.B, T }, .stride = { T, 1 }, .data = mask.data };
     }
-    add(k, mask);
-    add(k, case_chance(k, 30) ? case_view(k, BORN_F32, 4, (int64_t[]){ s.B, s.Hk, s.Tq, T }, 0) : (born_view){ 0 });
-    add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
-    add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
+    case_add(k, mask);
+    case_add(k, case_chance(k, 30) ? case_view(k, BORN_F32, 4, (int64_t[]){ s.B, s.Hk, s.Tq, T }, 0)
+                                   : (born_view){ 0 });
+    case_add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.D) : (born_view){ 0 });
+    case_add(k, s.past ? heads(k, false, s.B, s.Hk, s.past, s.Dv) : (born_view){ 0 });
 }
 
 /* x w bias mask past added */
@@ -148,11 +144,11 @@ void case_packed_attention(kcase *k, born_dtype t)
     (void)t;
     a->num_heads = s.Hk;
     a->unidirectional = case_chance(k, 30);
-    add(k, case_view(k, BORN_F32, 3, (int64_t[]){ s.B, s.Tq, C }, 0));
-    add(k, case_view(k, BORN_F32, 2, (int64_t[]){ C, columns }, 0));
-    add(k, case_view(k, BORN_F32, 1, &columns, 0));
-    add(k, case_chance(k, 50) ? small_ints(k, BORN_I32, s.B, 0, s.past + s.Tq) : (born_view){ 0 });
-    if (s.past) add(k, case_view(k, BORN_F32, 5, (int64_t[]){ 2, s.B, s.Hk, s.past, s.D }, 0));
+    case_add(k, case_view(k, BORN_F32, 3, (int64_t[]){ s.B, s.Tq, C }, 0));
+    case_add(k, case_view(k, BORN_F32, 2, (int64_t[]){ C, columns }, 0));
+    case_add(k, case_view(k, BORN_F32, 1, &columns, 0));
+    case_add(k, case_chance(k, 50) ? small_ints(k, BORN_I32, s.B, 0, s.past + s.Tq) : (born_view){ 0 });
+    if (s.past) case_add(k, case_view(k, BORN_F32, 5, (int64_t[]){ 2, s.B, s.Hk, s.past, s.D }, 0));
 }
 
 /* q k v past_k past_v lengths total; lengths are those after this call, less one */
@@ -168,13 +164,13 @@ void case_group_query(kcase *k, born_dtype t)
     a->smooth_softmax = case_chance(k, 20);
     if (case_chance(k, 20)) a->softcap = 5;
     if (case_chance(k, 30)) a->local_window = case_in(k, 1, 100);
-    add(k, heads(k, true, s.B, s.Hq, s.Tq, s.D));
-    add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
-    add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
-    add(k, heads(k, false, s.B, s.Hk, s.past, s.D));
-    add(k, heads(k, false, s.B, s.Hk, s.past, s.D));
-    add(k, small_ints(k, BORN_I32, s.B, total - 1, total - 1));
+    case_add(k, heads(k, true, s.B, s.Hq, s.Tq, s.D));
+    case_add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
+    case_add(k, heads(k, true, s.B, s.Hk, s.Tq, s.D));
+    case_add(k, heads(k, false, s.B, s.Hk, s.past, s.D));
+    case_add(k, heads(k, false, s.B, s.Hk, s.past, s.D));
+    case_add(k, small_ints(k, BORN_I32, s.B, total - 1, total - 1));
     born_view all = case_view(k, BORN_I32, 0, &none, 0);
     born__store_f64(BORN_I32, all.data, (double)total);
-    add(k, all);
+    case_add(k, all);
 }

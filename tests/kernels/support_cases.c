@@ -118,11 +118,6 @@ born_ints case_ints(kcase *k, int n, const int64_t *v)
     return (born_ints){ p, n };
 }
 
-static void add(kcase *k, born_view v)
-{
-    k->in[k->call.in_count++] = v;
-}
-
 static void dims(kcase *k, int rank, int64_t most, int64_t *dim)
 {
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, most);
@@ -160,7 +155,7 @@ static void make_elementwise(kcase *k, born_dtype t)
         int lead = op->max_in > 1 && case_chance(k, 30) ? (int)case_in(k, 0, rank) : 0;
         for (int j = lead; j < rank; j++) d[j - lead] = op->max_in > 1 && case_chance(k, 20) ? 1 : dim[j];
         born_dtype dt = op->sig[i] == 'B' ? BORN_BOOL : t;
-        add(k, case_view(k, dt, rank - lead, d, -1));
+        case_add(k, case_view(k, dt, rank - lead, d, -1));
     }
 }
 
@@ -243,12 +238,12 @@ static void make_fused(kcase *k, born_dtype t)
         born_dtype dt = i == 0 ? t : case_chance(k, 20) ? BORN_BOOL : BORN_F32;
         for (int j = lead; j < rank; j++) d[j - lead] = case_chance(k, 15) ? 1 : dim[j];
         if (i == inputs - 1) dt = inputs > 1 ? BORN_F32 : t;
-        add(k, case_view(k, dt, rank - lead, d, -1));
+        case_add(k, case_view(k, dt, rank - lead, d, -1));
         h.at[h.n] = i;
         h.is_bool[h.n++] = dt == BORN_BOOL;
     }
     if (inputs == 1 && t == BORN_BOOL) { /* something to choose from */
-        add(k, case_view(k, BORN_F32, rank, dim, -1));
+        case_add(k, case_view(k, BORN_F32, rank, dim, -1));
         h.at[h.n] = inputs++;
         h.is_bool[h.n++] = false;
     }
@@ -285,8 +280,8 @@ static void make_matmul(kcase *k, born_dtype t)
     da[la] = m;
     da[la + 1] = db[lb] = kk;
     db[lb + 1] = n;
-    add(k, case_view(k, t, la + 2, da, -1));
-    add(k, case_view(k, t, lb + 2, db, -1));
+    case_add(k, case_view(k, t, la + 2, da, -1));
+    case_add(k, case_view(k, t, lb + 2, db, -1));
     if (case_chance(k, 5)) {
         k->in[0] = case_view(k, t, 1, &kk, -1);
         return;
@@ -299,8 +294,8 @@ static void make_matmul(kcase *k, born_dtype t)
     out[lead] = m;
     out[lead + 1] = n;
     if (case_chance(k, 50))
-        add(k, case_chance(k, 50) ? case_view(k, t, 1, &n, -1) : case_view(k, t, lead + 2, out, -1));
-    if (k->call.in_count == 3 && case_chance(k, 50)) add(k, case_view(k, t, lead + 2, out, -1));
+        case_add(k, case_chance(k, 50) ? case_view(k, t, 1, &n, -1) : case_view(k, t, lead + 2, out, -1));
+    if (k->call.in_count == 3 && case_chance(k, 50)) case_add(k, case_view(k, t, lead + 2, out, -1));
     a->activation = some_activation(k);
     a->alpha = 0.1;
     a->beta = 1.5;
@@ -325,12 +320,12 @@ static void make_gemm(kcase *k, born_dtype t)
         a->trans_a = true;
         a->trans_b = false;
     }
-    add(k, case_view(k, t, 2, a->trans_a ? (int64_t[]){ kk, m } : (int64_t[]){ m, kk }, -1));
-    add(k, case_view(k, t, 2, a->trans_b ? (int64_t[]){ n, kk } : (int64_t[]){ kk, n }, -1));
+    case_add(k, case_view(k, t, 2, a->trans_a ? (int64_t[]){ kk, m } : (int64_t[]){ m, kk }, -1));
+    case_add(k, case_view(k, t, 2, a->trans_b ? (int64_t[]){ n, kk } : (int64_t[]){ kk, n }, -1));
     if (!deep && case_chance(k, 70)) {
         int rank = (int)case_in(k, 0, 2);
         int64_t d[2] = { case_chance(k, 50) ? 1 : m, case_chance(k, 30) ? 1 : n };
-        add(k, case_view(k, t, rank, d + (2 - rank), -1));
+        case_add(k, case_view(k, t, rank, d + (2 - rank), -1));
     }
 }
 
@@ -378,13 +373,13 @@ static void make_conv(kcase *k, born_dtype t)
     a->activation = keep && case_chance(k, 80) ? case_chance(k, 50) * BORN_OP_RELU : some_activation(k);
     a->alpha = 0.1;
     a->beta = 1.5;
-    add(k, case_view(k, t, 2 + s, x, layout));
-    add(k, case_view(k, t, 2 + s, w, 0));
+    case_add(k, case_view(k, t, 2 + s, x, layout));
+    case_add(k, case_view(k, t, 2 + s, w, 0));
     born_view none = { 0 };
     bool bias = case_chance(k, 60), residual = !keep && case_chance(k, 40), scale = !keep && case_chance(k, 30);
-    if (bias || residual || scale) add(k, bias ? case_view(k, t, 1, &y[1], 0) : none);
-    if (residual || scale) add(k, residual ? case_view(k, t, 2 + s, y, layout) : none);
-    if (scale) add(k, case_view(k, t, 1, &y[1], 0));
+    if (bias || residual || scale) case_add(k, bias ? case_view(k, t, 1, &y[1], 0) : none);
+    if (residual || scale) case_add(k, residual ? case_view(k, t, 2 + s, y, layout) : none);
+    if (scale) case_add(k, case_view(k, t, 1, &y[1], 0));
 }
 
 static void make_conv_transpose(kcase *k, born_dtype t)
@@ -425,11 +420,11 @@ static void make_conv_transpose(kcase *k, born_dtype t)
     a->activation = keep && case_chance(k, 80) ? case_chance(k, 50) * BORN_OP_RELU : some_activation(k);
     a->alpha = 0.1;
     a->beta = 1.5;
-    add(k, case_view(k, t, 2 + s, x, layout));
-    add(k, case_view(k, t, 2 + s, w, 0));
+    case_add(k, case_view(k, t, 2 + s, x, layout));
+    case_add(k, case_view(k, t, 2 + s, w, 0));
     bool bias = case_chance(k, 60), residual = !keep && case_chance(k, 30);
-    if (bias || residual) add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
-    if (residual) add(k, case_view(k, t, 2 + s, y, layout));
+    if (bias || residual) case_add(k, bias ? case_view(k, t, 1, &y[1], 0) : (born_view){ 0 });
+    if (residual) case_add(k, case_view(k, t, 2 + s, y, layout));
 }
 
 /* x and the gradient of the result of make_conv's window; few pixels or thousands. */
@@ -452,8 +447,9 @@ static void make_conv_weight(kcase *k, born_dtype t)
     bool dense = k->call.in[0].stride[1 + s] == 1;
     int layout = case_chance(k, 40) ? 1 : case_chance(k, 60) ? 0 : -1;
     k->call.in_count = 0;
-    add(k, case_view(k, t, 2 + s, x, layout));
-    add(k, case_view(k, t, 2 + s, g, layout == 1 && case_chance(k, 60) ? 1 : dense || case_chance(k, 20) ? 0 : -1));
+    case_add(k, case_view(k, t, 2 + s, x, layout));
+    int g_layout = layout == 1 && case_chance(k, 60) ? 1 : dense || case_chance(k, 20) ? 0 : -1;
+    case_add(k, case_view(k, t, 2 + s, g, g_layout));
 }
 
 /* An image [N, C, spatial...]; returns the number of spatial axes. */
@@ -463,7 +459,7 @@ static int some_image(kcase *k, born_dtype t, int64_t least, int64_t most)
     int64_t x[5] = { case_in(k, 1, 3), case_in(k, 1, 70) };
 
     for (int i = 0; i < s; i++) x[2 + i] = case_in(k, least, s == 3 ? (most < 6 ? most : 6) : most);
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 1 : -1));
+    case_add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 1 : -1));
     return s;
 }
 
@@ -507,12 +503,12 @@ static void make_pool_back(kcase *k, born_dtype t)
     born_view x = k->in[0];
     k->call.in_count = 0;
     k->results_last = x.stride[1] == 1;
-    add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 40) ? 0 : k->results_last ? 1 : -1));
+    case_add(k, case_view(k, t, y.rank, y.dim, case_chance(k, 40) ? 0 : k->results_last ? 1 : -1));
     if (max) {
-        add(k, x);
+        case_add(k, x);
         return;
     }
-    add(k, case_view(k, BORN_I64, 1, (int64_t[]){ x.rank }, 0));
+    case_add(k, case_view(k, BORN_I64, 1, (int64_t[]){ x.rank }, 0));
     memcpy(k->in[1].data, x.dim, (size_t)x.rank * sizeof *x.dim);
 }
 
@@ -538,24 +534,24 @@ static void rnn_operands(kcase *k, born_dtype t, int gates, int direction, int64
 
     if (case_chance(k, 10)) in = case_in(k, 1000, 1100);
     if (case_chance(k, 5)) steps = 0;
-    add(k, case_view(k, t, 3, (int64_t[]){ layout ? batch : steps, layout ? steps : batch, in }, -1));
-    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 50) ? 0 : -1));
-    add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, case_chance(k, 50) ? 0 : -1));
+    case_add(k, case_view(k, t, 3, (int64_t[]){ layout ? batch : steps, layout ? steps : batch, in }, -1));
+    case_add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, in }, case_chance(k, 50) ? 0 : -1));
+    case_add(k, case_view(k, t, 3, (int64_t[]){ d, gates * h, h }, case_chance(k, 50) ? 0 : -1));
     if (case_chance(k, 20)) { /* stored the other way round */
         k->in[1].stride[1] = 1;
         k->in[1].stride[2] = gates * h;
         k->in[1].stride[0] = gates * h * in;
     }
-    add(k, case_chance(k, 70) ? case_view(k, t, 2, (int64_t[]){ d, 2 * gates * h }, 0) : (born_view){ 0 });
-    add(k, (born_view){ 0 });
+    case_add(k, case_chance(k, 70) ? case_view(k, t, 2, (int64_t[]){ d, 2 * gates * h }, 0) : (born_view){ 0 });
+    case_add(k, (born_view){ 0 });
     if (case_chance(k, 40)) {
         k->in[4] = case_view(k, BORN_I32, 1, &batch, 0);
         for (int64_t b = 0; b < batch; b++)
             born__store_f64(BORN_I32, k->in[4].data + b * 4, (double)case_in(k, -1, steps + 2));
     }
     for (int i = 5; i < (gates == 4 ? 7 : 6); i++)
-        add(k, case_chance(k, 60) ? case_view(k, t, 3, state, -1) : (born_view){ 0 });
-    if (gates == 4) add(k, case_chance(k, 50) ? case_view(k, t, 2, (int64_t[]){ d, 3 * h }, 0) : (born_view){ 0 });
+        case_add(k, case_chance(k, 60) ? case_view(k, t, 3, state, -1) : (born_view){ 0 });
+    if (gates == 4) case_add(k, case_chance(k, 50) ? case_view(k, t, 2, (int64_t[]){ d, 3 * h }, 0) : (born_view){ 0 });
 }
 
 /* Now and then other activations than the usual ones. */
@@ -617,7 +613,7 @@ static void make_softmax(kcase *k, born_dtype t)
 
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 6);
     if (case_chance(k, 70)) dim[rank - 1] = case_in(k, 1, case_chance(k, 20) ? 9000 : 300);
-    add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
 }
 
 static void make_row_norm(kcase *k, born_dtype t)
@@ -630,9 +626,9 @@ static void make_row_norm(kcase *k, born_dtype t)
         ((born_rms_norm_attrs *)(void *)k->attrs)->axis = axis;
     else
         ((born_layer_norm_attrs *)(void *)k->attrs)->axis = axis;
-    add(k, case_view(k, t, 3, dim, case_chance(k, 80) ? 0 : -1));
-    add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
-    if (!rms && case_chance(k, 70)) add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
+    case_add(k, case_view(k, t, 3, dim, case_chance(k, 80) ? 0 : -1));
+    case_add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
+    if (!rms && case_chance(k, 70)) case_add(k, case_view(k, t, (int)(3 - from), dim + from, 0));
 }
 
 /* The sizes of an image, at times with a plane of more than one chunk or a batch of more than one chain, and one layout
@@ -659,9 +655,9 @@ static void make_batch_norm(kcase *k, born_dtype t)
 
     a->training_mode = case_chance(k, 70);
     if (a->training_mode) k->results = (int)case_in(k, 1, 3);
-    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
+    case_add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
     for (int i = 0; i < 4; i++) {
-        add(k, case_view(k, t, 1, &dim[1], -1));
+        case_add(k, case_view(k, t, 1, &dim[1], -1));
         float *v = (float *)(void *)k->in[i + 1].data;
         for (int64_t j = 0; i == 3 && j < dim[1]; j++) v[j * k->in[4].stride[0]] = (float)case_in(k, 0, 100) * 0.01f;
     }
@@ -673,9 +669,9 @@ static void make_batch_norm_grad(kcase *k, born_dtype t)
     int rank = norm_image(k, dim), layout = k->results_last ? 1 : 0;
 
     k->results = (int)case_in(k, 1, 3);
-    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
-    add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
-    add(k, case_view(k, t, 1, &dim[1], -1));
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 90) ? layout : -1));
+    case_add(k, case_view(k, t, 1, &dim[1], -1));
 }
 
 /* reduce_sum over everything but the channels of an image. */
@@ -685,13 +681,13 @@ static void make_channel_sum(kcase *k, born_dtype t)
     int rank = norm_image(k, dim), n = 0;
 
     ((born_reduce_attrs *)(void *)k->attrs)->drop_dims = case_chance(k, 50);
-    add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
+    case_add(k, case_view(k, t, rank, dim, k->results_last ? 1 : -1));
     for (int i = rank; i-- > 0;)
         if (i != 1) axes[n++] = case_chance(k, 50) ? i : i - rank;
     born_view v = { .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } };
     v.data = case_block(k, sizeof axes);
     memcpy(v.data, axes, (size_t)n * sizeof *axes);
-    add(k, v);
+    case_add(k, v);
 }
 
 static void make_reduce(kcase *k, born_dtype t)
@@ -706,7 +702,7 @@ static void make_reduce(kcase *k, born_dtype t)
     }
     for (int i = 0; i < rank; i++) dim[i] = case_in(k, 1, 9);
     if (case_chance(k, 40)) dim[case_in(k, 0, rank - 1)] = case_in(k, 1, case_chance(k, 30) ? 9000 : 200);
-    add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 70) ? 0 : -1));
     if (k->call.op->attrs->bytes >= sizeof *a) a->drop_dims = case_chance(k, 50);
     int64_t first = case_in(k, 0, rank - 1), last = case_chance(k, 50) ? rank - 1 : case_in(k, first, rank - 1);
     for (int64_t i = first; i <= last; i++) axes[n++] = case_chance(k, 50) ? i : i - rank;
@@ -714,123 +710,7 @@ static void make_reduce(kcase *k, born_dtype t)
     born_view v = { .dtype = BORN_I64, .rank = 1, .dim = { n }, .stride = { 1 } };
     v.data = case_block(k, sizeof axes);
     memcpy(v.data, axes, (size_t)n * sizeof *axes);
-    add(k, v);
-}
-
-static born_view one_value(kcase *k, born_dtype t, double v)
-{
-    born_view s = case_view(k, t, 0, NULL, 0);
-    born__store_f64(t, s.data, v);
-    return s;
-}
-
-/* qlinear_conv: x xs xz w ws wz ys yz bias; conv_integer: x w xz wz */
-static void make_qconv(kcase *k, born_dtype t)
-{
-    born_quant_conv_attrs *a = (born_quant_conv_attrs *)(void *)k->attrs;
-    bool q = k->call.op->id == BORN_OP_QLINEAR_CONV, per_channel = case_chance(k, 50), depthwise = case_chance(k, 25);
-    int s = (int)case_in(k, 1, 2);
-    int64_t groups = depthwise ? case_in(k, 2, 40) : case_chance(k, 70) ? 1 : case_in(k, 2, 4);
-    int64_t cg = depthwise ? 1 : case_in(k, 1, 20), mg = depthwise ? 1 : case_in(k, 1, 70), x[4], w[4], pads[4],
-            stride[2];
-    born_dtype wt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
-
-    x[0] = case_in(k, 1, 2);
-    x[1] = groups * cg;
-    w[0] = groups * mg;
-    w[1] = cg;
-    for (int i = 0; i < s; i++) {
-        w[2 + i] = case_in(k, 1, case_chance(k, 5) ? 9 : 3);
-        x[2 + i] = w[2 + i] + case_in(k, 0, 12);
-        stride[i] = case_in(k, 1, 2);
-        pads[i] = case_in(k, 0, 2);
-        pads[s + i] = case_in(k, 0, 2);
-    }
-    a->group = groups;
-    a->strides = case_ints(k, s, stride);
-    a->pads = case_ints(k, 2 * s, pads);
-    int64_t columns = per_channel ? w[0] : 1;
-    born_view weight = case_view(k, wt, 2 + s, w, 0), wz = case_view(k, wt, per_channel, &columns, 0);
-    born_view ws = case_view(k, BORN_F32, per_channel, &columns, 0);
-    if (case_chance(k, 50)) memset(wz.data, wt == BORN_U8 ? 128 : 0, (size_t)columns);
-    for (int64_t i = 0; i < columns; i++) ((float *)(void *)ws.data)[i] = (float)case_in(k, 1, 100) * 1e-3f;
-    add(k, case_view(k, t, 2 + s, x, case_chance(k, 50) ? 0 : -1));
-    born_view xz = case_view(k, t, 0, NULL, 0);
-    if (!q) {
-        add(k, weight);
-        add(k, xz);
-        add(k, wz);
-        return;
-    }
-    add(k, one_value(k, BORN_F32, 0.02));
-    add(k, xz);
-    add(k, weight);
-    add(k, ws);
-    add(k, wz);
-    add(k, one_value(k, BORN_F32, 0.3));
-    add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
-    if (case_chance(k, 50)) add(k, case_view(k, BORN_I32, 1, &w[0], 0));
-}
-
-/* A scale or zero point of a matrix of rank 2 or more: of the tensor, of rows or columns, or of those of each
-   matrix. */
-static born_view some_param(kcase *k, born_dtype t, int rank, const int64_t *dim, bool left)
-{
-    int64_t d[8], n = left ? dim[rank - 2] : dim[rank - 1];
-
-    if (case_chance(k, 40)) return case_view(k, t, 0, NULL, 0);
-    if (case_chance(k, 50)) return case_view(k, t, 1, &n, -1);
-    memcpy(d, dim, (size_t)rank * sizeof *d);
-    d[left ? rank - 1 : rank - 2] = 1;
-    return case_view(k, t, rank, d, -1);
-}
-
-/* matmul_integer a b az bz; qlinear_matmul a as az b bs bz ys yz; matmul_integer_to_float a b as bs az bz bias */
-static void make_qmm(kcase *k, born_dtype t)
-{
-    uint16_t op = k->call.op->id;
-    int lead = case_chance(k, 50) ? 0 : (int)case_in(k, 1, 2), lb = case_chance(k, 50) ? lead : 0;
-    int64_t da[8], db[8], m = case_in(k, 1, 30), n = case_in(k, 1, 90), kk = case_in(k, 1, 150);
-    born_dtype bt = case_chance(k, 50) ? BORN_I8 : BORN_U8;
-
-    if (case_chance(k, 10)) kk = case_in(k, 1000, 2100);
-    for (int i = 0; i < lead; i++) {
-        da[i] = case_in(k, 1, 3);
-        if (lb) db[i] = case_chance(k, 30) ? 1 : da[i];
-    }
-    da[lead] = m;
-    da[lead + 1] = db[lb] = kk;
-    db[lb + 1] = n;
-    born_view a = case_view(k, t, lead + 2, da, case_chance(k, 60) ? 0 : -1), b = case_view(k, bt, lb + 2, db, -1);
-    born_view az = some_param(k, t, lead + 2, da, true), bz = some_param(k, bt, lb + 2, db, false);
-    born_view as = some_param(k, BORN_F32, lead + 2, da, true), bs = some_param(k, BORN_F32, lb + 2, db, false);
-    if (case_chance(k, 5)) {
-        a = case_view(k, t, 1, &kk, -1);
-        az = case_view(k, t, 0, NULL, 0);
-        as = case_view(k, BORN_F32, 0, NULL, 0);
-    }
-    add(k, a);
-    if (op == BORN_OP_QLINEAR_MATMUL) {
-        add(k, as);
-        add(k, az);
-        add(k, b);
-        add(k, bs);
-        add(k, bz);
-        add(k, one_value(k, BORN_F32, 0.3 * sqrt((double)kk)));
-        add(k, case_view(k, case_chance(k, 50) ? BORN_I8 : BORN_U8, 0, NULL, 0));
-        return;
-    }
-    add(k, b);
-    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT) {
-        add(k, as);
-        add(k, bs);
-    }
-    if (case_chance(k, 80)) {
-        add(k, case_chance(k, 80) ? az : (born_view){ 0 });
-        if (case_chance(k, 80)) add(k, bz);
-    }
-    if (op == BORN_OP_MATMUL_INTEGER_TO_FLOAT && k->call.in_count == 6 && case_chance(k, 60))
-        add(k, case_view(k, BORN_F32, 1, &n, -1));
+    case_add(k, v);
 }
 
 /* quantize_linear, dequantize_linear */
@@ -845,9 +725,9 @@ static void make_qpoint(kcase *k, born_dtype t)
     dims(k, rank, 9, dim);
     if (dim[axis] == 0) dim[axis] = 1;
     a->axis = case_chance(k, 50) ? axis : axis - rank;
-    add(k, case_view(k, t, rank, dim, -1));
-    add(k, case_view(k, BORN_F32, each, &dim[axis], -1));
-    if (case_chance(k, 80)) add(k, case_view(k, ints, each, &dim[axis], -1));
+    case_add(k, case_view(k, t, rank, dim, -1));
+    case_add(k, case_view(k, BORN_F32, each, &dim[axis], -1));
+    if (case_chance(k, 80)) case_add(k, case_view(k, ints, each, &dim[axis], -1));
     else if (to_ints) a->output_dtype = ints;
 }
 
@@ -855,7 +735,7 @@ static void make_qdynamic(kcase *k, born_dtype t)
 {
     int64_t dim[2] = { case_in(k, 1, 30), case_in(k, 1, 200) };
 
-    add(k, case_view(k, t, 2, dim, 0));
+    case_add(k, case_view(k, t, 2, dim, 0));
 }
 
 static void make_arg(kcase *k, born_dtype t)
@@ -868,7 +748,7 @@ static void make_arg(kcase *k, born_dtype t)
     a->axis = case_chance(k, 40) ? -1 : rank - 1;
     a->drop_dims = case_chance(k, 50);
     a->select_last_index = case_chance(k, 50);
-    add(k, case_view(k, t, rank, dim, case_chance(k, 80) ? 0 : -1));
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 80) ? 0 : -1));
     float *p = (float *)(void *)k->in[0].data; /* and several extremes in the first row */
     for (int i = 0; i < 4 && case_chance(k, 60); i++)
         p[k->in[0].stride[rank - 1] * case_in(k, 0, dim[rank - 1] - 1)] = i % 2 ? -40 : 40;
@@ -884,12 +764,12 @@ static void make_resize(kcase *k, born_dtype t)
     a->mode = (int)case_in(k, 1, 2);
     a->coordinate_mode = (int)case_in(k, 0, 4);
     a->antialias = case_chance(k, 20);
-    add(k, case_view(k, t, rank, dim, case_chance(k, 50) ? 1 : -1));
-    add(k, (born_view){ 0 });
+    case_add(k, case_view(k, t, rank, dim, case_chance(k, 50) ? 1 : -1));
+    case_add(k, (born_view){ 0 });
     born_view scales = case_view(k, BORN_F32, 1, &n, 0);
     for (int i = 0; i < rank; i++)
         ((float *)(void *)scales.data)[i] = i < 2 && case_chance(k, 90) ? 1 : (float)case_in(k, 10, 60) / 20;
-    add(k, scales);
+    case_add(k, scales);
 }
 
 typedef struct generator {
@@ -918,11 +798,11 @@ static const generator generators[] = {
     { BORN_OP_CROSS_ENTROPY_LOSS, case_cross_entropy },
     { BORN_OP_CROSS_ENTROPY_GRAD, case_cross_entropy },
     { BORN_OP_BATCH_NORM_GRAD, make_batch_norm_grad },
-    { BORN_OP_QLINEAR_CONV, make_qconv },
-    { BORN_OP_CONV_INTEGER, make_qconv },
-    { BORN_OP_MATMUL_INTEGER, make_qmm },
-    { BORN_OP_QLINEAR_MATMUL, make_qmm },
-    { BORN_OP_MATMUL_INTEGER_TO_FLOAT, make_qmm },
+    { BORN_OP_QLINEAR_CONV, case_qconv },
+    { BORN_OP_CONV_INTEGER, case_qconv },
+    { BORN_OP_MATMUL_INTEGER, case_qmm },
+    { BORN_OP_QLINEAR_MATMUL, case_qmm },
+    { BORN_OP_MATMUL_INTEGER_TO_FLOAT, case_qmm },
     { BORN_OP_QUANTIZE_LINEAR, make_qpoint },
     { BORN_OP_DEQUANTIZE_LINEAR, make_qpoint },
     { BORN_OP_DYNAMIC_QUANTIZE_LINEAR, make_qdynamic },

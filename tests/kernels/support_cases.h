@@ -33,6 +33,8 @@ void *case_block(kcase *k, size_t bytes);
    strides, -1 random. */
 born_view case_view(kcase *k, born_dtype t, int rank, const int64_t *dim, int layout);
 born_ints case_ints(kcase *k, int n, const int64_t *v);
+/* The next operand. */
+static inline void case_add(kcase *k, born_view v) { k->in[k->call.in_count++] = v; }
 
 /* support_attention.c */
 void case_attention(kcase *k, born_dtype t);
@@ -40,6 +42,10 @@ void case_attention_grad(kcase *k, born_dtype t);
 void case_multi_head(kcase *k, born_dtype t);
 void case_packed_attention(kcase *k, born_dtype t);
 void case_group_query(kcase *k, born_dtype t);
+
+/* support_quant.c */
+void case_qconv(kcase *k, born_dtype t);
+void case_qmm(kcase *k, born_dtype t);
 
 /* support_train.c */
 void case_norm_grad(kcase *k, born_dtype t);

@@ -66,6 +66,26 @@ static bool is_deep(const born_gemm *g)
            g->b_k >= g->n && e->out_col == 1 && e->activation == 0 && !e->scaled && !e->has_bias && !e->has_residual;
 }
 
+/* Scratch of one batch, and how many batches are packed at a time. */
+static bool count_scratch(born_gemm *g)
+{
+    size_t a_bytes = 0, b_bytes = 0, both;
+    int64_t a_rows = g->rows + (g->rows * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_ROWS : 0);
+    int64_t columns = g->n + (g->n * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_PANELS * BORN_PANEL : 0);
+
+    if (g->pack_a && (!born__mul_size((size_t)a_rows, (size_t)g->a_row, &a_bytes) ||
+                      !born__mul_size(a_bytes, sizeof(float), &a_bytes)))
+        return false;
+    if (!g->panels && !g->in_place_b) b_bytes = born__panel_bytes(g->k, columns);
+    if (b_bytes == SIZE_MAX || !born__add_size(a_bytes, b_bytes, &both)) return false;
+    g->a_floats = a_bytes / sizeof(float);
+    g->b_floats = b_bytes / sizeof(float);
+    g->chunk = both == 0 || g->batches == 1 ? g->batches : (int64_t)(CHUNK_BYTES / both);
+    if (g->chunk < 1) g->chunk = 1;
+    if (g->chunk > g->batches) g->chunk = g->batches;
+    return born__mul_size(both, (size_t)g->chunk, &g->scratch_bytes);
+}
+
 /* Decides about packing and counts scratch; the sizes and strides are set. */
 static bool plan(born_gemm *g, const void *packed)
 {
@@ -89,20 +109,7 @@ static bool plan(born_gemm *g, const void *packed)
     bool near = g->b_k <= IN_PLACE_FLOATS && g->b_k * g->k <= IN_PLACE_FLOATS;
     g->in_place_b = !packed && g->b_n == 1 && (g->rows <= 4 || near) && g->n >= BORN_PANEL && g->b_k >= g->n;
     g->a_row = (g->k + BORN_PANEL - 1) / BORN_PANEL * BORN_PANEL + BORN_PANEL;
-    size_t a_bytes = 0, b_bytes = 0, both;
-    int64_t a_rows = g->rows + (g->rows * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_ROWS : 0);
-    int64_t columns = g->n + (g->n * g->k >= BORN_GEMM_LARGE ? BORN_GEMM_SLACK_PANELS * BORN_PANEL : 0);
-    if (g->pack_a && (!born__mul_size((size_t)a_rows, (size_t)g->a_row, &a_bytes) ||
-                      !born__mul_size(a_bytes, sizeof(float), &a_bytes)))
-        return false;
-    if (!packed && !g->in_place_b) b_bytes = born__panel_bytes(g->k, columns);
-    if (b_bytes == SIZE_MAX || !born__add_size(a_bytes, b_bytes, &both)) return false;
-    g->a_floats = a_bytes / sizeof(float);
-    g->b_floats = b_bytes / sizeof(float);
-    g->chunk = both == 0 || g->batches == 1 ? g->batches : (int64_t)(CHUNK_BYTES / both);
-    if (g->chunk < 1) g->chunk = 1;
-    if (g->chunk > g->batches) g->chunk = g->batches;
-    return born__mul_size(both, (size_t)g->chunk, &g->scratch_bytes);
+    return count_scratch(g);
 }
 
 /* All but the dims, which are set as they are found. */
