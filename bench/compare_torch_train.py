@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Whole training steps of bench_train beside PyTorch, in one window.
 
-usage: compare_torch_train.py BENCH_TRAIN [--seconds S] [NAME...]
-BORN_TORCH: Pythons that have torch, separated by colons (default: this one). For each network the better of 1 and 2
-threads and of all Pythons stands against the better of Born's 1 and 2 threads.
+usage: compare_torch_train.py BENCH_TRAIN [--seconds S] [--rounds N] [NAME...]
+BORN_TORCH: Pythons that have torch, separated by colons (default: this one). Both sides run in turn, N times (default
+3); of each number of threads and each Python the median counts, and of these the best stands against the better of
+Born's 1 and 2 threads. A machine that others use as well drifts within a second; medians of rounds in turn drift less.
 """
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -106,40 +108,50 @@ def main():
         return worker(args[1], int(args[2]), int(args[3]), float(args[4]))
     if not args:
         sys.exit(__doc__)
-    program, seconds, names = args[0], 1.0, []
+    program, seconds, rounds, names = args[0], 1.0, 3, []
     rest = args[1:]
     while rest:
         word = rest.pop(0)
         if word == "--seconds":
             seconds = float(rest.pop(0))
+        elif word == "--rounds":
+            rounds = int(rest.pop(0))
         else:
             names.append(word)
     pythons = os.environ.get("BORN_TORCH", sys.executable).split(":")
     for name in dict.fromkeys(n for n, _ in CASES):
-        if names and name not in names:
-            continue
-        ours = {}
+        if not names or name in names:
+            compare(program, pythons, name, seconds, rounds)
+
+
+def compare(program, pythons, name, seconds, rounds):
+    ours, theirs = {}, {}       # (batch, threads[, version]) -> rates
+    share = {}
+    batches = [b for n, b in CASES if n == name]
+    for _ in range(rounds):
         text = subprocess.run([program, "--json", "--seconds", str(seconds), name], capture_output=True, text=True,
                               check=True).stdout
         for line in text.splitlines():
             row = json.loads(line)
-            ours.setdefault(row["batch"], []).append(row)
-        for batch in [b for n, b in CASES if n == name]:
-            rivals = []
+            ours.setdefault((row["batch"], row["threads"]), []).append(row["items_per_second"])
+            share[row["batch"], row["threads"]] = row["share_of_peak"] / row["items_per_second"]
+        for batch in batches:
             for python in pythons:
                 for threads in (1, 2):
                     out = subprocess.run([python, __file__, "--worker", name, str(batch), str(threads), str(seconds)],
                                          capture_output=True, text=True)
                     if out.returncode == 0:
-                        rivals.append((json.loads(out.stdout), threads))
-            best = max(ours[batch], key=lambda r: r["items_per_second"])
-            line = f"{name:6} batch {batch:3}  {best['items_per_second']:10.0f} items/s on {best['threads']} thread(s), " \
-                   f"{100 * best['share_of_peak']:.0f}% of FMA peak"
-            if rivals:
-                rival, threads = max(rivals, key=lambda r: r[0]["rate"])
-                line += f"; torch {rival['version']} {rival['rate']:10.0f} on {threads}: " \
-                        f"{best['items_per_second'] / rival['rate']:.2f} times"
-            print(line, flush=True)
+                        row = json.loads(out.stdout)
+                        theirs.setdefault((batch, threads, row["version"]), []).append(row["rate"])
+    for batch in batches:
+        rate, threads = max((statistics.median(v), k[1]) for k, v in ours.items() if k[0] == batch)
+        line = f"{name:6} batch {batch:3}  {rate:10.0f} items/s on {threads} thread(s), " \
+               f"{100 * rate * share[batch, threads]:.0f}% of FMA peak"
+        rivals = [(statistics.median(v), k) for k, v in theirs.items() if k[0] == batch]
+        if rivals:
+            rival, key = max(rivals)
+            line += f"; torch {key[2]} {rival:10.0f} on {key[1]}: {rate / rival:.2f} times"
+        print(line, flush=True)
 
 
 main()
