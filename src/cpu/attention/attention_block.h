@@ -179,9 +179,10 @@ static APART void block_values(pack *t, int64_t n, bool stairs)
             tile_chains(acc, TILE_P, (terms){ p, UNIT + 16, 1, v, 16, t->wide, all });
             p += all;
             v += all * t->wide;
-            BORN_UNROLL
-            for (int i = 1; stairs && i < TILE_R; i++, p++, v += t->wide)
-                tile_term(acc, TILE_P, i, p, UNIT + 16, v, 16);
+            if (stairs)
+                BORN_UNROLL
+                for (int i = 1; i < TILE_R; i++)
+                    tile_term(acc, TILE_P, i, p + i - 1, UNIT + 16, v + (i - 1) * t->wide, 16);
             tile_store(acc, TILE_P, t->product[r] + c, NARROW);
         }
 }
