@@ -67,7 +67,7 @@ void born__pool_for(born_pool *pool, int64_t n, int64_t grain, void (*body)(void
 #include <unistd.h>
 
 #define MOST_THREADS 1024
-#define RANGES_PER_THREAD 16
+#define RANGES_PER_THREAD 24
 #define SPIN_SECONDS 200e-6
 #define STACK_BYTES ((size_t)1 << 20)
 #define CACHE_LINE 64
