@@ -212,7 +212,7 @@ static void block_unit(pack *t, block *k, int64_t base)
     bool last = k->hi - base <= UNIT, stairs = last && k->stairs;
     int64_t n = last ? k->hi - base : UNIT;
     const float *q = (const float *)(const void *)born__attn_at(&a->q, k->row.b, k->row.h, k->row.i);
-    const score_job j = { q, (ptrdiff_t)(a->q.t / 4), t->panel, a->D, v_set(a->scale), t->score[0], UNIT + 16 };
+    const score_job j = { q, (int64_t)(a->q.t / 4), t->panel, a->D, v_set(a->scale), t->score[0], UNIT + 16 };
     float keep[BLOCK], take[BLOCK];
     v16 top, sum;
 

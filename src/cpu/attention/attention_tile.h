@@ -22,9 +22,9 @@ enum { TILE_R = 4, TILE_P = 1 };
 /* Term k of row r and panel j: a[r * a_row + k * a_step] times the 16 numbers at b + j * b_panel + k * b_step. */
 typedef struct terms {
     const float *a;
-    ptrdiff_t a_row, a_step;
+    int64_t a_row, a_step;
     const float *b;
-    ptrdiff_t b_panel, b_step;
+    int64_t b_panel, b_step;
     int64_t n;
 } terms;
 
@@ -37,8 +37,8 @@ BORN_INLINE void tile_zero(v16 acc[TILE_R][TILE_P])
 }
 
 /* One term for the rows from `first` on. */
-BORN_INLINE void tile_term(v16 acc[TILE_R][TILE_P], int np, int first, const float *a, ptrdiff_t a_row, const float *b,
-                           ptrdiff_t b_panel)
+BORN_INLINE void tile_term(v16 acc[TILE_R][TILE_P], int np, int first, const float *a, int64_t a_row, const float *b,
+                           int64_t b_panel)
 {
     v16 v[TILE_P];
     BORN_UNROLL
@@ -59,7 +59,7 @@ BORN_INLINE void tile_chains(v16 acc[TILE_R][TILE_P], int np, terms t)
 }
 
 /* Results of a tile, rows `row` floats apart. */
-BORN_INLINE void tile_store(v16 acc[TILE_R][TILE_P], int np, float *to, ptrdiff_t row)
+BORN_INLINE void tile_store(v16 acc[TILE_R][TILE_P], int np, float *to, int64_t row)
 {
     BORN_UNROLL
     for (int i = 0; i < TILE_R; i++)
@@ -70,12 +70,12 @@ BORN_INLINE void tile_store(v16 acc[TILE_R][TILE_P], int np, float *to, ptrdiff_
 /* Scores of 16 queries: rows of x, `wide` apart, times panels of d * 16 numbers. */
 typedef struct score_job {
     const float *x;
-    ptrdiff_t wide;
+    int64_t wide;
     const float *panels;
     int64_t d;
     v16 scale;
     float *to;                      /* panel p of row r at to + r * to_row + 16 * p */
-    ptrdiff_t to_row;
+    int64_t to_row;
 } score_job;
 
 BORN_INLINE void score_tile(const score_job *j, int64_t p, int r, int np)
