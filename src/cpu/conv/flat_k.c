@@ -127,12 +127,9 @@ BORN_INLINE void run_tile(const flat_job *j, const flat_place *p, float (*to)[LA
         bool all = !ALWAYS_MASK;
         BORN_UNROLL
         for (int q = 0; q < V; q++) {
-            if (ALWAYS_MASK) by[q] = mask[q];
-            else all = all && whole[q];
+            by[q] = mask[q];
+            all = all && whole[q];
         }
-        if (!ALWAYS_MASK && !all)
-            BORN_UNROLL
-            for (int q = 0; q < V; q++) by[q] = mask[q];
         for (int64_t c = 0; c < cg; c++, x += plane, w += M) {
             v16 cell[SIDE];
             BORN_UNROLL
