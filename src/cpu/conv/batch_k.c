@@ -128,12 +128,7 @@ BORN_INLINE void run_cell(const batch_job *j, const float *x, int64_t first, con
             v16 cell[VECTORS];
             BORN_UNROLL
             for (int q = 0; q < VECTORS; q++) cell[q] = v_load(a + q * LANES);
-            BORN_UNROLL
-            for (int m = 0; m < M; m++) {
-                v16 k = v_set(b[m]);
-                BORN_UNROLL
-                for (int q = 0; q < VECTORS; q++) acc[m * VECTORS + q] = v_fma(cell[q], k, acc[m * VECTORS + q]);
-            }
+            add_term(cell, b, true, NULL, acc, M, VECTORS);
         }
     }
     BORN_UNROLL

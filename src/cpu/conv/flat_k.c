@@ -134,15 +134,7 @@ BORN_INLINE void run_tile(const flat_job *j, const flat_place *p, float (*to)[LA
             v16 cell[SIDE];
             BORN_UNROLL
             for (int q = 0; q < V; q++) cell[q] = v_load(x + q * LANES);
-            BORN_UNROLL
-            for (int m = 0; m < M; m++) {
-                v16 k = v_set(w[m]);
-                BORN_UNROLL
-                for (int q = 0; q < V; q++) {
-                    v16 sum = v_fma(cell[q], k, acc[m * V + q]);
-                    acc[m * V + q] = all ? sum : v_sel(by[q], sum, acc[m * V + q]);
-                }
-            }
+            add_term(cell, w, all, by, acc, M, V);
         }
     }
     BORN_UNROLL

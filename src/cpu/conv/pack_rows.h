@@ -1,5 +1,5 @@
-/* Weights of convolutions whose tiles have result channels as rows, packed as [groups][tiles][terms][rows], zeros where
-   a tile is not full. Included by the kernels that walk them so. */
+/* Convolutions whose tiles have result channels as rows: weights packed as [groups][tiles][terms][rows], zeros where a
+   tile is not full, and what a term adds to a tile. Included by the kernels that walk them so. */
 #ifndef BORN_CPU_CONV_PACK_ROWS_H
 #define BORN_CPU_CONV_PACK_ROWS_H
 #include "cpu/conv/conv.h"
@@ -19,6 +19,21 @@ BORN_INLINE void pack_rows(const born_conv *v, int64_t tiles, int64_t rows, int6
             const float *from = v->w + g * v->wg + first * v->wm + c * v->wc + tap / kernel[2] / kernel[1] * v->ws[0] +
                                 k1 * v->ws[1] + k2 * v->ws[2];
             for (int64_t m = 0; m < rows; m++) to[m] = m < live ? from[m * v->wm] : 0;
+        }
+    }
+}
+
+/* M weights at w times V vectors of cells onto the sums [M][V]; unless `whole`, in the lanes of each vector's mask. */
+BORN_INLINE void add_term(const v16 *cell, const float *w, const bool whole, const m16 *by, v16 *acc, const int M,
+                          const int V)
+{
+    BORN_UNROLL
+    for (int m = 0; m < M; m++) {
+        v16 k = v_set(w[m]);
+        BORN_UNROLL
+        for (int q = 0; q < V; q++) {
+            v16 sum = v_fma(cell[q], k, acc[m * V + q]);
+            acc[m * V + q] = whole ? sum : v_sel(by[q], sum, acc[m * V + q]);
         }
     }
 }

@@ -133,20 +133,14 @@ BORN_INLINE void tap_terms(const pixels_job *j, const float *const *image, const
                            const bool whole, v16 *acc, const int M)
 {
     int64_t cg = j->v->cg, at = t->x;
+    m16 by[IMAGES];
 
+    for (int q = 0; q < IMAGES; q++) by[q] = t->by;
     for (int64_t c = 0; c < cg; c++, w += M, at += j->xc) {
         v16 cell[IMAGES];
         BORN_UNROLL
         for (int q = 0; q < IMAGES; q++) cell[q] = v_load(image[q] + at);
-        BORN_UNROLL
-        for (int m = 0; m < M; m++) {
-            v16 k = v_set(w[m]);
-            BORN_UNROLL
-            for (int q = 0; q < IMAGES; q++) {
-                v16 sum = v_fma(cell[q], k, acc[m * IMAGES + q]);
-                acc[m * IMAGES + q] = whole ? sum : v_sel(t->by, sum, acc[m * IMAGES + q]);
-            }
-        }
+        add_term(cell, w, whole, by, acc, M, IMAGES);
     }
 }
 

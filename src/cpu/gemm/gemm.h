@@ -37,4 +37,9 @@ typedef struct born_gemm {
 /* false: not for these kernels. Pointers are filled where the views have them. */
 bool born__gemm_of_matmul(const born_call *c, born_gemm *g);
 bool born__gemm_of_gemm(const born_call *c, born_gemm *g);
+
+#ifdef BORN_LEVEL_NAME
+/* Runs a problem that is `deep` (deep_k.c). */
+void BORN_K(gemm_deep_f32)(const born_gemm *g, const born_exec *x);
+#endif
 #endif

@@ -384,6 +384,7 @@ static void run_items(void *ctx, int64_t begin, int64_t end)
 static void cut(gemm_job *j, int64_t batches, int threads)
 {
     enum { LARGE = BORN_GEMM_LARGE, BLOCK_MOST = 1 << 16, SHORT = 512 };    /* floats of a packed block; terms */
+    _Static_assert((int)SHORT <= (int)BORN_CHAIN, "rows_run knows one segment");
     const born_gemm *g = j->g;
     int64_t wide = BORN_K(tilewidth_f32)((int)(g->rows < BORN_TILE_M ? g->rows : BORN_TILE_M));
     bool packs_b = !g->panels && !g->in_place_b;
@@ -402,8 +403,6 @@ static void cut(gemm_job *j, int64_t batches, int threads)
     j->blocks = (g->rows + j->block_rows - 1) / j->block_rows;
     j->own_b = packs_b && !j->own_a && !j->by_rows && batches == 1 && j->blocks == 1 && g->n * g->k >= LARGE;
 }
-
-void BORN_K(gemm_deep_f32)(const born_gemm *g, const born_exec *x);
 
 static void gemm_run(const born_gemm *g, const born_exec *x)
 {
